@@ -1,0 +1,1 @@
+//! The custom section that holds the claims, and the hash of what is left without it.

@@ -1,0 +1,307 @@
+//! Every subject, header, bucket and registry key of a lattice, built and parsed.
+//!
+//! No other file contains one as text. What is built here is made of verified parts only, so
+//! nothing that a client sends ever becomes part of a subject unvalidated.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::keys::{ActorKey, NodeKey, ProviderKey, TargetKey};
+use crate::limits;
+use crate::names::{ContractName, Digest, LatticeName, LinkName};
+
+/// Names of the NATS headers that the mesh reads and writes.
+pub mod header {
+    /// W3C trace context: the caller's span.
+    pub const TRACEPARENT: &str = "traceparent";
+    /// W3C trace context: what vendors add.
+    pub const TRACESTATE: &str = "tracestate";
+    /// W3C baggage.
+    pub const BAGGAGE: &str = "baggage";
+}
+
+/// First token of every subject.
+const ROOT: &str = "mesh";
+/// Stands in a control subject where a node's key would: every node answers.
+const EVERY_NODE: &str = "all";
+
+/// A question or an order to one node, or to all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ControlVerb {
+    /// What the node is and serves.
+    Inventory,
+    /// Fetch, verify, compile and probe a module without serving it.
+    Prepare,
+    /// Finish the calls in flight, and leave.
+    Drain,
+    /// Same as [`ControlVerb::Drain`] and end the process.
+    Stop,
+}
+
+impl ControlVerb {
+    /// Every verb.
+    pub const ALL: &'static [ControlVerb] =
+        &[ControlVerb::Inventory, ControlVerb::Prepare, ControlVerb::Drain, ControlVerb::Stop];
+
+    /// Returns the verb as a token.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ControlVerb::Inventory => "inventory",
+            ControlVerb::Prepare => "prepare",
+            ControlVerb::Drain => "drain",
+            ControlVerb::Stop => "stop",
+        }
+    }
+}
+
+/// A subject of the mesh, taken apart. Displays as the subject.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// Invoke an actor or provider.
+    Call(LatticeName, TargetKey),
+    /// Invoke it durably.
+    Queue(LatticeName, TargetKey),
+    /// Ask one node.
+    Control(LatticeName, NodeKey, ControlVerb),
+    /// Ask every node.
+    ControlAll(LatticeName, ControlVerb),
+    /// Something happened.
+    Event(LatticeName, crate::event::EventKind),
+    /// A node lives.
+    Heartbeat(LatticeName, NodeKey),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Subject::Call(lattice, key) => write!(f, "{ROOT}.{lattice}.call.{key}"),
+            Subject::Queue(lattice, key) => write!(f, "{ROOT}.{lattice}.queue.{key}"),
+            Subject::Control(lattice, node, verb) => {
+                write!(f, "{ROOT}.{lattice}.ctl.{node}.{}", verb.as_str())
+            }
+            Subject::ControlAll(lattice, verb) => {
+                write!(f, "{ROOT}.{lattice}.ctl.{EVERY_NODE}.{}", verb.as_str())
+            }
+            Subject::Event(lattice, kind) => write!(f, "{ROOT}.{lattice}.evt.{}", kind.as_str()),
+            Subject::Heartbeat(lattice, node) => write!(f, "{ROOT}.{lattice}.hb.{node}"),
+        }
+    }
+}
+
+impl FromStr for Subject {
+    type Err = SubjectError;
+
+    fn from_str(text: &str) -> Result<Self, SubjectError> {
+        let unknown = || SubjectError::Unknown(shown(text));
+        if text.len() > limits::SUBJECT_BYTES_MAX {
+            return Err(unknown());
+        }
+        let mut tokens = text.split('.');
+        let mut next = || tokens.next().ok_or_else(unknown);
+        if next()? != ROOT {
+            return Err(unknown());
+        }
+        let lattice: LatticeName = next()?.parse().map_err(|_| unknown())?;
+        let family = next()?;
+        let third = next()?;
+        let target = || third.parse::<TargetKey>().map_err(|_| unknown());
+        let node = || third.parse::<NodeKey>().map_err(|_| unknown());
+        let subject = match family {
+            "call" => Subject::Call(lattice, target()?),
+            "queue" => Subject::Queue(lattice, target()?),
+            "hb" => Subject::Heartbeat(lattice, node()?),
+            "evt" => {
+                let kind = crate::event::EventKind::from_wire(third).ok_or_else(unknown)?;
+                Subject::Event(lattice, kind)
+            }
+            "ctl" => {
+                let name = next()?;
+                let verb = ControlVerb::ALL.iter().copied().find(|verb| verb.as_str() == name);
+                let verb = verb.ok_or_else(unknown)?;
+                if third == EVERY_NODE {
+                    Subject::ControlAll(lattice, verb)
+                } else {
+                    Subject::Control(lattice, node()?, verb)
+                }
+            }
+            _ => return Err(unknown()),
+        };
+        if tokens.next().is_some() {
+            return Err(unknown());
+        }
+        Ok(subject)
+    }
+}
+
+/// Returns the subject on which every event of a lattice is heard.
+pub fn all_events(lattice: &LatticeName) -> String {
+    format!("{ROOT}.{lattice}.evt.*")
+}
+
+/// Returns the subject on which every heartbeat of a lattice is heard.
+pub fn all_heartbeats(lattice: &LatticeName) -> String {
+    format!("{ROOT}.{lattice}.hb.*")
+}
+
+/// Returns the subject on which one node hears every control verb that is for it alone.
+pub fn node_controls(lattice: &LatticeName, node: &NodeKey) -> String {
+    format!("{ROOT}.{lattice}.ctl.{node}.*")
+}
+
+/// Returns the subject on which nodes hear every control verb that is for all of them.
+pub fn every_node_controls(lattice: &LatticeName) -> String {
+    format!("{ROOT}.{lattice}.ctl.{EVERY_NODE}.*")
+}
+
+/// Returns the queue group that balances calls of `target`: the key itself.
+pub fn queue_group(target: &TargetKey) -> String {
+    target.as_str().to_owned()
+}
+
+/// Returns the prefix of the inboxes that a client of `lattice` receives replies on.
+pub fn inbox_prefix(lattice: &LatticeName) -> String {
+    format!("_INBOX.{ROOT}-{lattice}")
+}
+
+/// Returns the name under which nodes appear in NATS service discovery.
+pub fn discovery_name() -> &'static str {
+    "mesh-node"
+}
+
+/// Returns the key-value bucket of a lattice's registry.
+pub fn registry_bucket(lattice: &LatticeName) -> String {
+    format!("{ROOT}_{lattice}")
+}
+
+/// Returns the object store of a lattice's modules.
+pub fn modules_bucket(lattice: &LatticeName) -> String {
+    format!("{ROOT}_{lattice}_modules")
+}
+
+/// Returns the object store of payloads that exceed one message.
+pub fn bodies_bucket(lattice: &LatticeName) -> String {
+    format!("{ROOT}_{lattice}_bodies")
+}
+
+/// What a revocation strikes: a key (actor, issuer …) or the bytes of one module.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Revoked {
+    /// Every module of this actor.
+    Actor(ActorKey),
+    /// Every module that this issuer signed.
+    Issuer(crate::keys::IssuerKey),
+    /// One module, by the digest of its bytes.
+    Module(Digest),
+}
+
+impl fmt::Display for Revoked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Revoked::Actor(key) => key.fmt(f),
+            Revoked::Issuer(key) => key.fmt(f),
+            Revoked::Module(digest) => digest.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Revoked {
+    type Err = SubjectError;
+
+    fn from_str(text: &str) -> Result<Self, SubjectError> {
+        if let Ok(digest) = text.parse() {
+            return Ok(Revoked::Module(digest));
+        }
+        if let Ok(key) = text.parse() {
+            return Ok(Revoked::Actor(key));
+        }
+        if let Ok(key) = text.parse() {
+            return Ok(Revoked::Issuer(key));
+        }
+        Err(SubjectError::NotRevocable(shown(text)))
+    }
+}
+
+/// A key of the registry's bucket, taken apart. Displays as the key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RegistryKey {
+    /// A deployed actor.
+    Actor(ActorKey),
+    /// A link of a source for a contract, by name.
+    Link(ActorKey, ContractName, LinkName),
+    /// A provider that nodes should run.
+    Provider(ProviderKey),
+    /// A revocation.
+    Revoked(Revoked),
+}
+
+impl RegistryKey {
+    /// Returns the pattern of every actor's key.
+    pub fn all_actors() -> &'static str {
+        "actor.*"
+    }
+}
+
+impl fmt::Display for RegistryKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RegistryKey::Actor(key) => write!(f, "actor.{key}"),
+            RegistryKey::Link(source, contract, name) => {
+                // A bucket's key can't hold a colon, a contract can't hold a slash.
+                write!(f, "link.{source}.{}.{name}", contract.as_str().replace(':', "/"))
+            }
+            RegistryKey::Provider(key) => write!(f, "provider.{key}"),
+            RegistryKey::Revoked(what) => write!(f, "revoked.{what}"),
+        }
+    }
+}
+
+impl FromStr for RegistryKey {
+    type Err = SubjectError;
+
+    fn from_str(text: &str) -> Result<Self, SubjectError> {
+        let unknown = || SubjectError::Unknown(shown(text));
+        let tokens: Vec<&str> = text.splitn(5, '.').collect();
+        match tokens.as_slice() {
+            ["actor", key] => Ok(RegistryKey::Actor(key.parse().map_err(|_| unknown())?)),
+            ["provider", key] => Ok(RegistryKey::Provider(key.parse().map_err(|_| unknown())?)),
+            ["revoked", what] => Ok(RegistryKey::Revoked(what.parse().map_err(|_| unknown())?)),
+            ["link", source, contract, name] if !contract.contains(':') => Ok(RegistryKey::Link(
+                source.parse().map_err(|_| unknown())?,
+                contract.replace('/', ":").parse().map_err(|_| unknown())?,
+                name.parse().map_err(|_| unknown())?,
+            )),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+/// Returns whether an answer may be published to `reply`, which somebody else chose.
+///
+/// The reply must be a plain inbox (`_INBOX.…`) or a JetStream acknowledgement of the caller's
+/// making: no wildcard, no empty token, no blank, no control character, and never a subject of
+/// the mesh or of the server itself, so that nobody makes a node speak to another in its name.
+pub fn is_reply_subject(reply: &str) -> bool {
+    let plain = !reply.is_empty()
+        && reply.len() <= limits::SUBJECT_BYTES_MAX
+        && reply.bytes().all(|b| b.is_ascii_graphic())
+        && reply.split('.').all(|token| !token.is_empty() && token != "*" && token != ">");
+    let first = reply.split('.').next().unwrap_or_default();
+    plain && first != ROOT && !first.starts_with('$')
+}
+
+/// Why a text is not a subject or a registry key of the mesh.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SubjectError {
+    /// No name that the mesh uses.
+    #[error("{0:?} is no subject or registry key of the mesh")]
+    Unknown(String),
+    /// Neither a digest nor a key that can be revoked.
+    #[error(
+        "{0:?} can't be revoked: give a module's digest (64 hex characters), an actor's key (M…) or an issuer's key (A…)"
+    )]
+    NotRevocable(String),
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(120).collect()
+}
