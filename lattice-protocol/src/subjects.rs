@@ -18,6 +18,8 @@ pub mod header {
     pub const TRACESTATE: &str = "tracestate";
     /// W3C baggage.
     pub const BAGGAGE: &str = "baggage";
+    /// Marks the tombstone of a deleted key in a key-value bucket.
+    pub const KV_OPERATION: &str = "KV-Operation";
 }
 
 /// First token of every subject.
@@ -171,6 +173,11 @@ pub fn discovery_name() -> &'static str {
 /// Returns the key-value bucket of a lattice's registry.
 pub fn registry_bucket(lattice: &LatticeName) -> String {
     format!("{ROOT}_{lattice}")
+}
+
+/// Returns the subject that a registry key's values are stored under in its stream.
+pub fn registry_subject(lattice: &LatticeName, key: &RegistryKey) -> String {
+    format!("$KV.{}.{key}", registry_bucket(lattice))
 }
 
 /// Returns the object store of a lattice's modules.

@@ -1,6 +1,12 @@
 //! Signing: puts claims into a module.
 
-use super::ClaimsError;
+use data_encoding::BASE64URL_NOPAD;
+
+use super::section::{Sections, too_large};
+use super::{Claims, ClaimsError, ModuleClaims};
+use crate::keys::{ActorKey, IssuerKey, Key, KeyKind};
+use crate::limits;
+use crate::names::Digest;
 
 /// What to say of a module, and who says it.
 pub struct SignRequest<'a> {
@@ -14,7 +20,7 @@ pub struct SignRequest<'a> {
     pub capabilities: Vec<String>,
     /// Free tags.
     pub tags: Vec<String>,
-    /// Revision.
+    /// Revision, growing with each release; not negative.
     pub revision: Option<i32>,
     /// Version for people.
     pub version: Option<String>,
@@ -26,11 +32,59 @@ pub struct SignRequest<'a> {
     pub not_before_s: Option<u64>,
 }
 
+/// Revision of the wascap format from which on readers compare the hash.
+const WASCAP_REVISION: u32 = 3;
+
 /// Returns `wasm` with claims as `request` says; claims that it carried before are replaced.
 ///
+/// The same module and request give the same bytes.
+///
 /// # Errors
-/// [`ClaimsError`] when `wasm` is no module, a pair is of the wrong kind or lacks its seed.
+/// [`ClaimsError`] when `wasm` is no module, a pair is of the wrong kind or lacks its seed, or
+/// the claims would not be accepted by [`verify`](super::verify()).
 pub fn sign(wasm: &[u8], request: &SignRequest<'_>) -> Result<Vec<u8>, ClaimsError> {
-    let _ = (wasm, request);
-    Err(ClaimsError::Unsigned)
+    let issuer: IssuerKey = public(request.issuer, "the issuer's key")?;
+    let actor: ActorKey = public(request.module, "the module's key")?;
+    let sections = Sections::read(wasm)?;
+    let mut claims = Claims {
+        exp: request.expires_s,
+        jti: String::new(),
+        iat: request.now_s,
+        iss: issuer.to_string(),
+        sub: actor.to_string(),
+        nbf: request.not_before_s,
+        wascap_revision: Some(WASCAP_REVISION),
+        wascap: ModuleClaims {
+            name: Some(request.name.to_owned()),
+            hash: sections.hash(),
+            tags: Some(request.tags.clone()),
+            caps: Some(request.capabilities.clone()),
+            rev: request.revision,
+            ver: request.version.clone(),
+            call_alias: None,
+            prov: false,
+        },
+    };
+    claims.check()?;
+    // The token's identity is the digest of what it says: no randomness, no two for the same.
+    claims.jti = Digest::of(claims.to_signed_text()?.as_bytes()).to_string();
+
+    let signed = claims.to_signed_text()?;
+    let signature = request
+        .issuer
+        .sign(signed.as_bytes())
+        .map_err(|error| ClaimsError::Signing(error.to_string()))?;
+    let token = format!("{signed}.{}", BASE64URL_NOPAD.encode(&signature));
+    if token.len() > limits::CLAIMS_BYTES_MAX {
+        return Err(too_large("the claims", token.len(), limits::CLAIMS_BYTES_MAX));
+    }
+    let module = sections.with_token(&token);
+    if module.len() > limits::MODULE_BYTES_MAX {
+        return Err(too_large("the signed module", module.len(), limits::MODULE_BYTES_MAX));
+    }
+    Ok(module)
+}
+
+fn public<K: KeyKind>(pair: &nkeys::KeyPair, what: &'static str) -> Result<Key<K>, ClaimsError> {
+    pair.public_key().parse().map_err(|cause| ClaimsError::Key { what, cause })
 }
