@@ -1,1 +1,3 @@
+//! End-to-end tests and benches of the mesh, on real servers and real nodes.
 
+pub mod harness;

@@ -1,0 +1,117 @@
+//! Three real `nats-server`s in a cluster.
+
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use async_nats::jetstream;
+
+use super::limits::{CLUSTER_READY_MS, START_ATTEMPTS_MAX};
+use super::nats::{Cluster, NatsServer};
+use super::ports::free_port;
+use super::wait::wait_for;
+
+/// Servers of a cluster, and replicas of what it holds.
+pub const SERVERS: usize = 3;
+
+/// Three servers under `compose/nats/cluster.conf`.
+pub struct NatsCluster {
+    servers: Vec<NatsServer>,
+}
+
+impl NatsCluster {
+    /// Starts three servers and waits until a stream can be placed on all of them.
+    ///
+    /// # Errors
+    /// When there is no `nats-server`, or the three do not find together in time.
+    pub async fn start() -> anyhow::Result<Self> {
+        let mut failed = anyhow!("no attempt was made");
+        for _ in 0..START_ATTEMPTS_MAX {
+            let mut cluster = Self::prepare()?;
+            for server in &mut cluster.servers {
+                server.spawn()?;
+            }
+            match cluster.wait_until_formed().await {
+                Ok(()) => return Ok(cluster),
+                Err(error) if cluster.servers.iter().any(NatsServer::lost_its_port) => {
+                    failed = error;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(failed)
+    }
+
+    fn prepare() -> anyhow::Result<Self> {
+        let routes = [free_port()?, free_port()?, free_port()?];
+        let servers = routes
+            .into_iter()
+            .map(|port| {
+                let cluster = Cluster { port, routes };
+                NatsServer::prepare("cluster.conf", "", free_port()?, Some(cluster))
+            })
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Self { servers })
+    }
+
+    /// Waits until every server answers and a stream was placed on all three.
+    ///
+    /// # Errors
+    /// The end of the logs when a server has ended or the time is over.
+    pub async fn wait_until_formed(&mut self) -> anyhow::Result<()> {
+        let bound = Duration::from_millis(CLUSTER_READY_MS);
+        let formed = wait_for("a cluster of three", bound, async || {
+            for server in &mut self.servers {
+                if let Err(ended) = server.process()?.check_alive() {
+                    return Ok(Err(ended));
+                }
+            }
+            for server in &self.servers {
+                server.answers().await?;
+            }
+            place_a_stream(self.servers.first().context("no server")?).await.map(Ok)
+        });
+        match formed.await {
+            Ok(outcome) => outcome,
+            Err(error) => Err(self.servers.iter_mut().fold(error, |error, server| {
+                let tail = server.process().map(|process| process.log_tail());
+                error.context(tail.unwrap_or_default())
+            })),
+        }
+    }
+
+    /// Returns the URLs of all servers, separated by commas.
+    pub fn urls(&self) -> String {
+        self.servers.iter().map(NatsServer::url).collect::<Vec<_>>().join(",")
+    }
+
+    /// Returns the servers.
+    pub fn servers(&mut self) -> &mut [NatsServer] {
+        &mut self.servers
+    }
+
+    /// Returns the server that calls itself `name`, as JetStream names a leader.
+    ///
+    /// # Errors
+    /// When none does.
+    pub fn named(&mut self, name: &str) -> anyhow::Result<&mut NatsServer> {
+        let mut servers = self.servers.iter_mut();
+        servers.find(|server| server.name() == name).with_context(|| format!("no server {name}"))
+    }
+}
+
+/// Fails unless JetStream has a leader that places a stream on three servers now.
+async fn place_a_stream(server: &NatsServer) -> anyhow::Result<()> {
+    const NAME: &str = "harness-probe";
+    let jetstream = jetstream::new(server.connect().await?);
+    jetstream
+        .get_or_create_stream(jetstream::stream::Config {
+            name: NAME.to_owned(),
+            subjects: vec![NAME.to_owned()],
+            num_replicas: SERVERS,
+            storage: jetstream::stream::StorageType::Memory,
+            ..Default::default()
+        })
+        .await?;
+    jetstream.delete_stream(NAME).await?;
+    Ok(())
+}

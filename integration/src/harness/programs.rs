@@ -1,0 +1,93 @@
+//! Where the programs are that tests start.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+/// Returns the root of the workspace.
+pub fn workspace_root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
+
+/// Returns the `nats-server` to start: `$MESH_NATS_SERVER`, the one that set-up installed, or the
+/// one in `$PATH`, in this order.
+///
+/// # Errors
+/// When there is none.
+pub fn nats_server_program() -> anyhow::Result<PathBuf> {
+    if let Some(program) = env::var_os("MESH_NATS_SERVER") {
+        return existing(program.into(), "MESH_NATS_SERVER points to it");
+    }
+    let installed = workspace_root().join(".tools/bin/nats-server");
+    if installed.is_file() {
+        return Ok(installed);
+    }
+    in_path("nats-server").context("there is no nats-server: run `cargo xtask setup`")
+}
+
+/// Returns the `mesh-node` to start: `$MESH_NODE_BIN`, or the one built beside this test.
+///
+/// # Errors
+/// When it was not built.
+pub fn mesh_node_program() -> anyhow::Result<PathBuf> {
+    built("mesh-node", "MESH_NODE_BIN")
+}
+
+/// Returns the `meshctl` to run: `$MESHCTL_BIN`, or the one built beside this test.
+///
+/// # Errors
+/// When it was not built.
+pub fn meshctl_program() -> anyhow::Result<PathBuf> {
+    built("meshctl", "MESHCTL_BIN")
+}
+
+/// Returns the Python to run: `$MESH_PYTHON`, or `python3`.
+pub fn python_program() -> PathBuf {
+    env::var_os("MESH_PYTHON").map_or_else(|| "python3".into(), PathBuf::from)
+}
+
+/// Returns the folder of the Python packages that set-up installed, for `PYTHONPATH`.
+///
+/// # Errors
+/// When set-up did not run.
+pub fn python_path() -> anyhow::Result<PathBuf> {
+    installed(workspace_root().join(".tools/python"))
+}
+
+/// Returns the folder of the JavaScript packages that set-up installed beside the example.
+///
+/// # Errors
+/// When set-up did not run.
+pub fn javascript_modules() -> anyhow::Result<PathBuf> {
+    installed(workspace_root().join("examples/callers/javascript/node_modules"))
+}
+
+fn installed(path: PathBuf) -> anyhow::Result<PathBuf> {
+    existing(path, "run `cargo xtask setup`")
+}
+
+fn built(name: &str, variable: &str) -> anyhow::Result<PathBuf> {
+    if let Some(program) = env::var_os(variable) {
+        return existing(program.into(), &format!("{variable} points to it"));
+    }
+    let this = env::current_exe()?;
+    let mut folder = this.parent().context("this test is in no folder")?;
+    // Tests are in target/<profile>/deps, programs one up.
+    if folder.ends_with("deps") {
+        folder = folder.parent().unwrap_or(folder);
+    }
+    existing(folder.join(name), &format!("run `cargo build --release -p {name}`"))
+}
+
+fn existing(path: PathBuf, hint: &str) -> anyhow::Result<PathBuf> {
+    if !path.exists() {
+        bail!("{} does not exist: {hint}", path.display());
+    }
+    Ok(path)
+}
+
+fn in_path(name: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?).map(|dir| dir.join(name)).find(|path| path.is_file())
+}
