@@ -4,9 +4,14 @@
 //! is left, nesting is bounded, exactly one value fills the input. Only then does serde see them,
 //! so no length that was only claimed ever reserves memory.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
 
-use crate::limits::NESTING_LEVELS_MAX;
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::limits::{NESTING_LEVELS_MAX, WIRE_VERSION};
 
 /// Why bytes are not the message they should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,9 +96,65 @@ pub fn encode_with_capacity<T: Serialize + ?Sized>(
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
     check(bytes)?;
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
-    // One level more than `check` allows: its own error is the one to be seen.
-    deserializer.set_max_depth(NESTING_LEVELS_MAX + 1);
+    // More than `check` lets through, extension types counted: its error is the one to be seen.
+    deserializer.set_max_depth(NESTING_LEVELS_MAX + 2);
     T::deserialize(&mut deserializer).map_err(|error| DecodeError::Shape(error.to_string()))
+}
+
+/// The version of a message or record, whatever else it holds.
+#[derive(Deserialize)]
+struct Version {
+    #[serde(default = "first_version")]
+    v: u64,
+}
+
+fn first_version() -> u64 {
+    1
+}
+
+/// Decodes like [`decode`] a value that carries its version as `v`, which means 1 where absent.
+///
+/// # Errors
+/// [`DecodeError::Version`] when the version is not [`WIRE_VERSION`], whatever shape a later
+/// version has; otherwise the errors of [`decode`].
+pub fn decode_versioned<'a, T: Deserialize<'a>>(
+    bytes: &'a [u8],
+    version: impl FnOnce(&T) -> u8,
+) -> Result<T, DecodeError> {
+    match decode(bytes) {
+        Ok(value) => match version(&value) {
+            WIRE_VERSION => Ok(value),
+            other => Err(DecodeError::Version { found: other.into() }),
+        },
+        Err(DecodeError::Shape(why)) => Err(match decode(bytes) {
+            Ok(Version { v }) if v != u64::from(WIRE_VERSION) => DecodeError::Version { found: v },
+            _ => DecodeError::Shape(why),
+        }),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads a text and parses it, without a copy of the text.
+pub(crate) fn parse_text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    struct Text<T>(PhantomData<T>);
+
+    impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for Text<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a text")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+            text.parse().map_err(E::custom)
+        }
+    }
+
+    deserializer.deserialize_str(Text(PhantomData))
 }
 
 /// Checks that `bytes` are exactly one msgpack value, nested no deeper than
@@ -108,75 +169,86 @@ pub fn check(bytes: &[u8]) -> Result<(), DecodeError> {
     let mut at = 0usize;
     loop {
         let start = at;
-        let (children, size) = head(bytes, start)?;
+        let head = head(bytes, start)?;
         at = start
-            .checked_add(size)
+            .checked_add(head.size)
             .filter(|end| *end <= bytes.len())
             .ok_or(DecodeError::Truncated { at: start })?;
-        if children > 0 {
+        if let Some(children) = head.children {
             // Each value takes at least one byte.
             if children > (bytes.len() - at) as u64 {
                 return Err(DecodeError::Truncated { at: start });
             }
             *open.get_mut(depth).ok_or(DecodeError::TooDeep)? = children;
             depth += 1;
-            continue;
-        }
-        loop {
-            let Some(level) = depth.checked_sub(1) else {
-                return match bytes.len() - at {
-                    0 => Ok(()),
-                    count => Err(DecodeError::TrailingBytes { count }),
-                };
-            };
-            let Some(left) = open.get_mut(level) else { return Err(DecodeError::TooDeep) };
+        } else if let Some(left) = depth.checked_sub(1).and_then(|level| open.get_mut(level)) {
             *left -= 1;
-            if *left > 0 {
-                break;
+        }
+        // Whatever is complete completes what holds it.
+        while depth > 0 && open.get(depth - 1) == Some(&0) {
+            depth -= 1;
+            if let Some(left) = depth.checked_sub(1).and_then(|level| open.get_mut(level)) {
+                *left -= 1;
             }
-            depth = level;
+        }
+        if depth == 0 {
+            return match bytes.len() - at {
+                0 => Ok(()),
+                count => Err(DecodeError::TrailingBytes { count }),
+            };
         }
     }
 }
 
-/// Reads the head of the value at `at`: how many values it contains, and how many bytes its head
-/// and its own data take.
-fn head(bytes: &[u8], at: usize) -> Result<(u64, usize), DecodeError> {
-    let short = DecodeError::Truncated { at };
-    let rest = bytes.get(at..).ok_or(short.clone())?;
-    let (&marker, tail) = rest.split_first().ok_or(short.clone())?;
+/// What a value starts with.
+struct Head {
+    /// How many values follow inside it, where it is a map or an array.
+    children: Option<u64>,
+    /// Bytes of the head and of the value's own data.
+    size: usize,
+}
+
+/// Reads the head of the value at `at`.
+fn head(bytes: &[u8], at: usize) -> Result<Head, DecodeError> {
+    let short = || DecodeError::Truncated { at };
+    let (&marker, tail) = bytes.get(at..).and_then(<[u8]>::split_first).ok_or_else(short)?;
     let length = |width: usize| -> Result<usize, DecodeError> {
-        let field = tail.get(..width).ok_or(short.clone())?;
+        let field = tail.get(..width).ok_or_else(short)?;
         Ok(field.iter().fold(0usize, |sum, byte| sum << 8 | usize::from(*byte)))
     };
-    let data = |width: usize, extra: usize| -> Result<(u64, usize), DecodeError> {
-        let size = length(width)?.checked_add(1 + width + extra).ok_or(short.clone())?;
-        Ok((0, size))
+    let fixed = |size: usize| Ok(Head { children: None, size });
+    let data = |width: usize, extra: usize| {
+        let size = length(width)?.checked_add(1 + width + extra).ok_or_else(short)?;
+        Ok(Head { children: None, size })
     };
-    Ok(match marker {
-        0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => (0, 1),
-        0x80..=0x8f => (u64::from(marker & 0x0f) * 2, 1),
-        0x90..=0x9f => (u64::from(marker & 0x0f), 1),
-        0xa0..=0xbf => (0, 1 + usize::from(marker & 0x1f)),
-        0xc1 => return Err(DecodeError::InvalidType { at }),
-        0xc4 | 0xd9 => data(1, 0)?,
-        0xc5 | 0xda => data(2, 0)?,
-        0xc6 | 0xdb => data(4, 0)?,
-        0xc7 => data(1, 1)?,
-        0xc8 => data(2, 1)?,
-        0xc9 => data(4, 1)?,
-        0xcc | 0xd0 => (0, 2),
-        0xcd | 0xd1 => (0, 3),
-        0xca | 0xce | 0xd2 => (0, 5),
-        0xcb | 0xcf | 0xd3 => (0, 9),
-        0xd4 => (0, 3),
-        0xd5 => (0, 4),
-        0xd6 => (0, 6),
-        0xd7 => (0, 10),
-        0xd8 => (0, 18),
-        0xdc => (length(2)? as u64, 3),
-        0xdd => (length(4)? as u64, 5),
-        0xde => (length(2)? as u64 * 2, 3),
-        0xdf => (length(4)? as u64 * 2, 5),
-    })
+    let few = |children: u8| Ok(Head { children: Some(children.into()), size: 1 });
+    let many = |width: usize, each: u64| {
+        Ok(Head { children: Some(length(width)? as u64 * each), size: 1 + width })
+    };
+    match marker {
+        0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => fixed(1),
+        0x80..=0x8f => few((marker & 0x0f) * 2),
+        0x90..=0x9f => few(marker & 0x0f),
+        0xa0..=0xbf => fixed(1 + usize::from(marker & 0x1f)),
+        0xc1 => Err(DecodeError::InvalidType { at }),
+        0xc4 | 0xd9 => data(1, 0),
+        0xc5 | 0xda => data(2, 0),
+        0xc6 | 0xdb => data(4, 0),
+        0xc7 => data(1, 1),
+        0xc8 => data(2, 1),
+        0xc9 => data(4, 1),
+        0xcc | 0xd0 => fixed(2),
+        0xcd | 0xd1 => fixed(3),
+        0xca | 0xce | 0xd2 => fixed(5),
+        0xcb | 0xcf | 0xd3 => fixed(9),
+        0xd4 => fixed(3),
+        0xd5 => fixed(4),
+        0xd6 => fixed(6),
+        0xd7 => fixed(10),
+        0xd8 => fixed(18),
+        0xdc => many(2, 1),
+        0xdd => many(4, 1),
+        0xde => many(2, 2),
+        0xdf => many(4, 2),
+    }
 }
