@@ -1,1 +1,44 @@
+//! Connects any Rust program to a lattice: call actors and providers, serve calls, drain without
+//! losing one, read and write the registry, tell and hear events.
+//!
+//! ```no_run
+//! use lattice_client::{Call, ConnectOptions, Lattice};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let lattice = Lattice::connect(ConnectOptions::url("nats://127.0.0.1:4222")).await?;
+//! let target = "MBZ…".parse()?;
+//! let answer = lattice.call(Call::new(target, "echo", b"hello".as_slice())).await?;
+//! println!("{} bytes from {}", answer.payload.len(), answer.node);
+//! lattice.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | file | concern |
+//! |---|---|
+//! | [`connect`] | how to reach NATS: URL, credentials, contexts of the NATS CLI |
+//! | [`Lattice`] | the handle: one connection, one inbox |
+//! | [`call`] | a call with its deadline, and when it is tried again |
+//! | [`serve`] | a subscription whose messages become bounded tasks, and its fenced drain |
+//! | [`registry`] | records with compare-and-set, the watch, the modules |
+//! | [`events`], [`presence`], [`control`] | what nodes tell and answer |
+//! | [`bodies`] | payloads that exceed one message |
 
+pub mod bodies;
+pub mod call;
+pub mod connect;
+pub mod control;
+pub mod events;
+mod fence;
+mod lattice;
+pub mod limits;
+mod mux;
+pub mod presence;
+pub mod registry;
+pub mod serve;
+mod trace;
+
+pub use call::{Answer, Call};
+pub use connect::{ConnectError, ConnectOptions};
+pub use lattice::{Connection, Lattice};
+pub use trace::TraceContext;

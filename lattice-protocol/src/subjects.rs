@@ -284,9 +284,9 @@ impl FromStr for RegistryKey {
 
 /// Returns whether an answer may be published to `reply`, which somebody else chose.
 ///
-/// The reply must be a plain inbox (`_INBOX.…`) or a JetStream acknowledgement of the caller's
-/// making: no wildcard, no empty token, no blank, no control character, and never a subject of
-/// the mesh or of the server itself, so that nobody makes a node speak to another in its name.
+/// It may be any plain subject, for callers choose the prefix of their inboxes: no wildcard, no
+/// empty token, no blank, no control character. It may not be a subject of the mesh or of the
+/// server itself (`$JS.…`), so that nobody makes a node speak to another in its name.
 pub fn is_reply_subject(reply: &str) -> bool {
     let plain = !reply.is_empty()
         && reply.len() <= limits::SUBJECT_BYTES_MAX

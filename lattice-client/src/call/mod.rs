@@ -1,0 +1,210 @@
+//! A call: its deadline, its attempts, its answer.
+
+mod retry;
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use lattice_protocol::keys::TargetKey;
+use lattice_protocol::subjects::Subject;
+use lattice_protocol::{Error, ErrorCode, Invocation, InvocationId, Reply, limits as wire};
+
+pub use retry::RetryBudget;
+use retry::{Attempt, Next, Policy};
+
+use crate::lattice::Lattice;
+use crate::mux::RequestError;
+use crate::trace::TraceContext;
+use crate::{bodies, limits};
+
+/// A call to make. [`Call::new`] sets what every call has; the rest are wishes.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Whom to call.
+    pub target: TargetKey,
+    /// What to do.
+    pub operation: String,
+    /// The payload, opaque to the mesh.
+    pub payload: Bytes,
+    /// Time for the whole call, retries included.
+    pub timeout: Duration,
+    /// Whether running it twice does no harm, so that an unknown outcome may be tried again.
+    pub idempotent: bool,
+    /// The oldest revision that may answer.
+    pub min_revision: Option<u64>,
+    /// Key of the caller, where it has one.
+    pub origin: Option<String>,
+    /// Name of the link that the caller uses.
+    pub link: Option<String>,
+    /// Calls that led to this one.
+    pub hops: u8,
+    /// Trace context to carry on.
+    pub trace: TraceContext,
+}
+
+impl Call {
+    /// Makes a call of `operation` with the default time-out.
+    pub fn new(
+        target: impl Into<TargetKey>,
+        operation: impl Into<String>,
+        payload: impl Into<Bytes>,
+    ) -> Self {
+        Self {
+            target: target.into(),
+            operation: operation.into(),
+            payload: payload.into(),
+            timeout: Duration::from_millis(u64::from(wire::CALL_TIMEOUT_DEFAULT_MS)),
+            idempotent: false,
+            min_revision: None,
+            origin: None,
+            link: None,
+            hops: 0,
+            trace: TraceContext::default(),
+        }
+    }
+
+    /// Gives the whole call this much time.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Says that running it twice does no harm.
+    #[must_use]
+    pub fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    /// Wants an answer of revision `revision` or a newer one.
+    #[must_use]
+    pub fn min_revision(mut self, revision: u64) -> Self {
+        self.min_revision = Some(revision);
+        self
+    }
+}
+
+/// What a call brought back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The target's payload.
+    pub payload: Bytes,
+    /// Key of the node or provider that answered.
+    pub node: String,
+    /// Revision of the actor that answered.
+    pub revision: Option<u64>,
+    /// Attempts that it took.
+    pub attempts: u32,
+}
+
+impl Lattice {
+    /// Calls an actor or provider over NATS and waits for its answer.
+    ///
+    /// What did not start is tried again within the time of the call (`busy`, `draining`, `stale`,
+    /// nobody listening); what may have started only where the call is idempotent.
+    ///
+    /// # Errors
+    /// The target's [`Error`], or one of the way to it: `not_found` when nobody listens,
+    /// `deadline_exceeded` when time ran out, `too_large`, `internal` when the connection was lost.
+    pub async fn call(&self, call: Call) -> Result<Answer, Error> {
+        let id = InvocationId::generate();
+        let started = Instant::now();
+        let longest = Duration::from_millis(u64::from(wire::CALL_TIMEOUT_MAX_MS));
+        let policy = Policy { idempotent: call.idempotent, timeout: call.timeout.min(longest) };
+        let subject = async_nats::Subject::from(
+            Subject::Call(self.name().clone(), call.target.clone()).to_string(),
+        );
+        self.retries().earn();
+        let mut attempts = 0;
+        loop {
+            let slice = policy.attempt_time(started.elapsed(), attempts);
+            attempts += 1;
+            let outcome = self.attempt(&call, id, &subject, policy.left(started.elapsed()), slice);
+            let attempt = match outcome.await {
+                Ok(answer) => return Ok(Answer { attempts, ..answer }),
+                Err(attempt) => attempt,
+            };
+            let jitter = rand::random::<f64>();
+            match policy.next(attempt, attempts, started.elapsed(), jitter, self.retries()) {
+                Next::GiveUp(error) => return Err(error),
+                Next::RetryAfter(pause) => tokio::time::sleep(pause).await,
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        call: &Call,
+        id: InvocationId,
+        subject: &async_nats::Subject,
+        left: Duration,
+        slice: Duration,
+    ) -> Result<Answer, Attempt> {
+        let wait = async {
+            let stored = bodies::store_if_large(self, &call.payload).await?;
+            let inline = if stored.is_some() { &[][..] } else { &call.payload };
+            let invocation = Invocation {
+                origin: call.origin.as_deref(),
+                link: call.link.as_deref(),
+                timeout_ms: Some(u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1)),
+                hops: (call.hops > 0).then_some(call.hops),
+                idempotent: call.idempotent.then_some(true),
+                min_revision: call.min_revision,
+                body_ref: stored,
+                ..Invocation::new(id, call.target.as_str(), &call.operation, inline)
+            };
+            let bytes = invocation.encode().map_err(|error| {
+                Attempt::Answered(Error::not_started(ErrorCode::BadRequest, error.to_string()))
+            })?;
+            let headers = call.trace.to_headers();
+            let request = self.mux().request(self.nats(), subject.clone(), headers, bytes.into());
+            let message = request.await.map_err(|error| match error {
+                RequestError::NoResponders => Attempt::NoResponders(call.target.clone()),
+                RequestError::ConnectionLost => Attempt::ConnectionLost,
+                RequestError::TooMany => Attempt::Answered(Error::not_started(
+                    ErrorCode::Busy,
+                    format!("{} calls of this client wait already", limits::PENDING_CALLS_MAX),
+                )),
+                RequestError::NotSent => Attempt::Answered(Error::not_started(
+                    ErrorCode::Internal,
+                    "the connection to NATS is closed",
+                )),
+            })?;
+            self.read_answer(id, &message.payload).await
+        };
+        match tokio::time::timeout(slice, wait).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Attempt::TimedOut { operation: call.operation.clone() }),
+        }
+    }
+
+    async fn read_answer(&self, id: InvocationId, payload: &Bytes) -> Result<Answer, Attempt> {
+        let broken = |cause: String| {
+            Attempt::Answered(Error::started(
+                ErrorCode::Internal,
+                format!("the reply can't be read: {cause}"),
+            ))
+        };
+        let reply = Reply::decode(payload).map_err(|error| broken(error.to_string()))?;
+        if let Some(error) = reply.err {
+            return Err(Attempt::Answered(error));
+        }
+        if reply.id != id {
+            return Err(broken("it answers another call".to_owned()));
+        }
+        let body = match (reply.ok, &reply.body_ref) {
+            (Some(inline), _) => payload.slice_ref(inline),
+            (None, Some(reference)) => {
+                bodies::fetch(self, reference).await.map_err(Attempt::Answered)?
+            }
+            (None, None) => return Err(broken("it carries nothing".to_owned())),
+        };
+        Ok(Answer {
+            payload: body,
+            node: reply.node.to_owned(),
+            revision: reply.revision,
+            attempts: 0,
+        })
+    }
+}

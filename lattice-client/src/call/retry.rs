@@ -1,0 +1,246 @@
+//! When a call is tried again: pure decisions over values.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use lattice_protocol::keys::TargetKey;
+use lattice_protocol::{Error, ErrorCode};
+
+use crate::limits;
+
+/// Bounds the retries of a client: each call earns a part of one, so that a lattice in trouble
+/// gets at most that part more load. In units of [`limits::CALLS_PER_RETRY`] a retry.
+pub struct RetryBudget(AtomicI64);
+
+impl Default for RetryBudget {
+    fn default() -> Self {
+        Self(AtomicI64::new(limits::RETRY_BUDGET_MAX * limits::CALLS_PER_RETRY))
+    }
+}
+
+impl RetryBudget {
+    /// Counts a new call.
+    pub(super) fn earn(&self) {
+        if self.0.load(Ordering::Relaxed) < limits::RETRY_BUDGET_MAX * limits::CALLS_PER_RETRY {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes one retry, where there is one.
+    fn spend(&self) -> bool {
+        let take = |units: i64| {
+            (units >= limits::CALLS_PER_RETRY).then(|| units - limits::CALLS_PER_RETRY)
+        };
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    }
+}
+
+/// How one attempt failed.
+#[derive(Debug, Clone)]
+pub(super) enum Attempt {
+    /// Somebody answered with an error.
+    Answered(Error),
+    /// Nobody listens.
+    NoResponders(TargetKey),
+    /// The connection was lost while the attempt was under way.
+    ConnectionLost,
+    /// The attempt had its time.
+    TimedOut { operation: String },
+}
+
+impl From<Error> for Attempt {
+    fn from(error: Error) -> Self {
+        Attempt::Answered(error)
+    }
+}
+
+/// What to do after a failed attempt.
+#[derive(Debug, PartialEq)]
+pub(super) enum Next {
+    GiveUp(Error),
+    RetryAfter(Duration),
+}
+
+/// What a call allows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Policy {
+    pub idempotent: bool,
+    pub timeout: Duration,
+}
+
+impl Policy {
+    /// Returns the time that is left of the call.
+    pub fn left(&self, elapsed: Duration) -> Duration {
+        self.timeout.saturating_sub(elapsed)
+    }
+
+    /// Returns the time that the next attempt may take. Only where a call is idempotent does an
+    /// attempt get less than all that is left: another node may answer what a dead one can't.
+    pub fn attempt_time(&self, elapsed: Duration, attempts: u32) -> Duration {
+        let left = self.left(elapsed);
+        if !self.idempotent || attempts + 1 >= limits::IDEMPOTENT_ATTEMPT_FRACTION {
+            return left;
+        }
+        let slice = self.timeout / limits::IDEMPOTENT_ATTEMPT_FRACTION;
+        slice.max(Duration::from_millis(limits::IDEMPOTENT_ATTEMPT_MIN_MS)).min(left)
+    }
+
+    /// Decides after attempt number `attempts` (from 1). `jitter` is in 0..1.
+    pub fn next(
+        &self,
+        attempt: Attempt,
+        attempts: u32,
+        elapsed: Duration,
+        jitter: f64,
+        budget: &RetryBudget,
+    ) -> Next {
+        let (error, again) = match attempt {
+            Attempt::Answered(error) => {
+                let passing =
+                    matches!(error.code, ErrorCode::Busy | ErrorCode::Draining | ErrorCode::Stale);
+                let again = passing && (!error.started || self.idempotent);
+                (error, again)
+            }
+            Attempt::NoResponders(target) => {
+                let window = Duration::from_millis(limits::NO_RESPONDERS_WAIT_MS);
+                (no_responders(&target), elapsed < window)
+            }
+            Attempt::ConnectionLost => (
+                Error::started(
+                    ErrorCode::Internal,
+                    "the connection to NATS was lost while the call was under way: \
+                     whether it ran is unknown",
+                ),
+                self.idempotent,
+            ),
+            Attempt::TimedOut { operation } => (
+                Error::started(
+                    ErrorCode::DeadlineExceeded,
+                    format!(
+                        "no answer to {operation:?} within {} ms: whether it ran is unknown",
+                        self.timeout.as_millis()
+                    ),
+                ),
+                self.idempotent,
+            ),
+        };
+        let pause = pause(attempts, jitter);
+        if again && elapsed + pause < self.timeout && budget.spend() {
+            Next::RetryAfter(pause)
+        } else {
+            Next::GiveUp(error)
+        }
+    }
+}
+
+fn no_responders(target: &TargetKey) -> Error {
+    let what = match target {
+        TargetKey::Actor(_) => "actor",
+        TargetKey::Provider(_) => "provider",
+    };
+    Error::not_started(ErrorCode::NotFound, format!("nobody serves {what} {target}"))
+}
+
+/// Doubles from the first pause to the longest, with full jitter above half of it.
+fn pause(attempts: u32, jitter: f64) -> Duration {
+    let exponent = attempts.saturating_sub(1).min(16);
+    let full = (limits::RETRY_PAUSE_FIRST_MS << exponent).min(limits::RETRY_PAUSE_MAX_MS);
+    Duration::from_millis(full).mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::from_millis(10);
+
+    fn policy(idempotent: bool) -> Policy {
+        Policy { idempotent, timeout: Duration::from_secs(2) }
+    }
+
+    fn decide(idempotent: bool, attempt: Attempt, elapsed: Duration) -> Next {
+        policy(idempotent).next(attempt, 1, elapsed, 0.5, &RetryBudget::default())
+    }
+
+    fn answered(code: ErrorCode, started: bool) -> Attempt {
+        Attempt::Answered(Error { started, ..Error::not_started(code, "x") })
+    }
+
+    fn timed_out() -> Attempt {
+        Attempt::TimedOut { operation: "op".into() }
+    }
+
+    fn target() -> TargetKey {
+        lattice_protocol::keys::ActorKey::generate().unwrap().0.into()
+    }
+
+    #[test]
+    fn what_did_not_start_is_tried_again_within_the_time() {
+        for code in [ErrorCode::Busy, ErrorCode::Draining, ErrorCode::Stale] {
+            assert!(matches!(decide(false, answered(code, false), NOW), Next::RetryAfter(_)));
+            let late = Duration::from_secs(2);
+            assert!(matches!(decide(false, answered(code, false), late), Next::GiveUp(_)));
+        }
+    }
+
+    #[test]
+    fn every_other_answer_is_final() {
+        for code in ErrorCode::ALL.iter().copied() {
+            if matches!(code, ErrorCode::Busy | ErrorCode::Draining | ErrorCode::Stale) {
+                continue;
+            }
+            for started in [false, true] {
+                let next = decide(true, answered(code, started), NOW);
+                assert!(matches!(next, Next::GiveUp(_)), "{code} {started}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_outcome_is_tried_again_only_where_the_call_is_idempotent() {
+        for attempt in [Attempt::ConnectionLost, timed_out()] {
+            assert!(matches!(decide(false, attempt.clone(), NOW), Next::GiveUp(e) if e.started));
+            assert!(matches!(decide(true, attempt, NOW), Next::RetryAfter(_)));
+        }
+    }
+
+    #[test]
+    fn nobody_listening_is_tried_again_for_a_while_only() {
+        let nobody = Attempt::NoResponders(target());
+        assert!(matches!(decide(false, nobody.clone(), NOW), Next::RetryAfter(_)));
+        let window = Duration::from_millis(limits::NO_RESPONDERS_WAIT_MS);
+        let Next::GiveUp(error) = decide(false, nobody, window) else { panic!("still trying") };
+        assert_eq!((error.code, error.started), (ErrorCode::NotFound, false));
+    }
+
+    #[test]
+    fn an_empty_budget_ends_the_retries_and_calls_earn_new_ones() {
+        let budget = RetryBudget::default();
+        let retry = || policy(false).next(answered(ErrorCode::Busy, false), 1, NOW, 0.0, &budget);
+        for _ in 0..limits::RETRY_BUDGET_MAX {
+            assert!(matches!(retry(), Next::RetryAfter(_)));
+        }
+        assert!(matches!(retry(), Next::GiveUp(_)));
+        for _ in 0..limits::CALLS_PER_RETRY {
+            budget.earn();
+        }
+        assert!(matches!(retry(), Next::RetryAfter(_)));
+        assert!(matches!(retry(), Next::GiveUp(_)));
+    }
+
+    #[test]
+    fn an_idempotent_call_splits_its_time_and_the_last_attempt_takes_the_rest() {
+        let policy = policy(true);
+        let first = policy.attempt_time(Duration::ZERO, 0);
+        assert_eq!(first, Duration::from_secs(2) / limits::IDEMPOTENT_ATTEMPT_FRACTION);
+        let last = policy.attempt_time(first * 2, limits::IDEMPOTENT_ATTEMPT_FRACTION - 1);
+        assert_eq!(last, policy.left(first * 2));
+    }
+
+    #[test]
+    fn pauses_grow_to_their_limit() {
+        assert!(pause(1, 0.0) < pause(3, 0.0));
+        let longest = Duration::from_millis(limits::RETRY_PAUSE_MAX_MS);
+        assert!(pause(u32::MAX, 1.0) <= longest);
+    }
+}

@@ -1,0 +1,178 @@
+//! The handle of a lattice: one connection, one inbox, and who waits on it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::{Event, jetstream};
+use lattice_protocol::names::LatticeName;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::call::RetryBudget;
+use crate::connect::{ConnectError, ConnectOptions};
+use crate::limits;
+use crate::mux::Mux;
+
+/// Whether NATS can be reached now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Connection {
+    /// Whether it can; where not, the client tries again by itself.
+    pub up: bool,
+    /// How often it was connected: grows with each connection that is made.
+    pub count: u64,
+}
+
+/// A lattice that this program has joined. Cheap to clone; [`Lattice::close`] ends all clones.
+#[derive(Clone)]
+pub struct Lattice {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    name: LatticeName,
+    nats: async_nats::Client,
+    jetstream: jetstream::Context,
+    mux: Mux,
+    retries: RetryBudget,
+    connection: watch::Receiver<Connection>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Lattice {
+    /// Connects to NATS and joins a lattice.
+    ///
+    /// # Errors
+    /// [`ConnectError`] when no server answers within [`limits::CONNECT_TIMEOUT_MS`], or it refuses.
+    pub async fn connect(options: ConnectOptions) -> Result<Self, ConnectError> {
+        let name = options.lattice_name();
+        let (state, connection) = watch::channel(Connection::default());
+        // The inbox is made before the connection, whose events must reach those who wait on it.
+        let inbox = format!(
+            "{}.{}",
+            lattice_protocol::subjects::inbox_prefix(&name),
+            uuid::Uuid::now_v7().simple()
+        );
+        let mux = Mux::new(&inbox);
+        let watched = mux.clone();
+        let nats_options = options.nats().await?.event_callback(move |event| {
+            on_event(&event, &state, &watched);
+            std::future::ready(())
+        });
+        let nats = nats_options
+            .connect(options.servers.as_str())
+            .await
+            .map_err(|error| ConnectError::from_nats(&options.servers, &error))?;
+        let jetstream = jetstream::new(nats.clone());
+        let lost =
+            |cause: String| ConnectError::NoServer { servers: options.servers.clone(), cause };
+        let replies =
+            nats.subscribe(mux.subject()).await.map_err(|error| lost(error.to_string()))?;
+        let tasks = TaskTracker::new();
+        let stop = CancellationToken::new();
+        tasks.spawn(mux.clone().run(replies, stop.clone()));
+        let inner = Inner {
+            name,
+            nats,
+            jetstream,
+            mux,
+            retries: RetryBudget::default(),
+            connection,
+            tasks,
+            stop,
+        };
+        let lattice = Self { inner: Arc::new(inner) };
+        // A server that refuses the inbox would leave every call to its time-out: ask now.
+        let bound = Duration::from_millis(limits::CONNECT_TIMEOUT_MS);
+        match tokio::time::timeout(bound, lattice.inner.mux.fence(lattice.nats())).await {
+            Ok(Ok(())) => Ok(lattice),
+            _ => {
+                lattice.close().await;
+                Err(ConnectError::Denied {
+                    servers: options.servers,
+                    cause: format!("no message comes back on the inbox {inbox}.*"),
+                })
+            }
+        }
+    }
+
+    /// Returns the lattice's name.
+    pub fn name(&self) -> &LatticeName {
+        &self.inner.name
+    }
+
+    /// Returns the connection beneath, for what this crate does not wrap.
+    pub fn nats(&self) -> &async_nats::Client {
+        &self.inner.nats
+    }
+
+    /// Returns JetStream on the same connection.
+    pub fn jetstream(&self) -> &jetstream::Context {
+        &self.inner.jetstream
+    }
+
+    /// Returns a receiver that always knows whether NATS can be reached.
+    pub fn connection(&self) -> watch::Receiver<Connection> {
+        self.inner.connection.clone()
+    }
+
+    /// Returns how many calls of this client wait for their replies.
+    pub fn pending_calls(&self) -> usize {
+        self.inner.mux.pending()
+    }
+
+    /// Returns when everything published so far has been processed by the server, and everything
+    /// that the server had sent before has been read.
+    ///
+    /// Returns whether that happened within [`limits::FENCE_TIMEOUT_MS`].
+    pub async fn fence(&self) -> bool {
+        let bound = Duration::from_millis(limits::FENCE_TIMEOUT_MS);
+        let fence = self.inner.mux.fence(self.nats());
+        matches!(tokio::time::timeout(bound, fence).await, Ok(Ok(())))
+    }
+
+    /// Leaves: what was published is sent, the connection ends. Calls that still wait fail.
+    pub async fn close(&self) {
+        let bound = Duration::from_millis(limits::FENCE_TIMEOUT_MS);
+        // Best effort by intent: a server that is gone needs no goodbye.
+        let _ = tokio::time::timeout(bound, self.inner.nats.flush()).await;
+        self.inner.stop.cancel();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        let _ = tokio::time::timeout(bound, self.inner.nats.drain()).await;
+        self.inner.mux.connection_lost();
+    }
+
+    pub(crate) fn mux(&self) -> &Mux {
+        &self.inner.mux
+    }
+
+    pub(crate) fn retries(&self) -> &RetryBudget {
+        &self.inner.retries
+    }
+}
+
+fn on_event(event: &Event, state: &watch::Sender<Connection>, mux: &Mux) {
+    match event {
+        Event::Connected => {
+            state.send_modify(|connection| {
+                connection.up = true;
+                connection.count += 1;
+            });
+            tracing::info!("connected to NATS");
+        }
+        Event::Disconnected | Event::Closed => {
+            state.send_modify(|connection| connection.up = false);
+            mux.connection_lost();
+            tracing::warn!("NATS can't be reached");
+        }
+        Event::SlowConsumer(sid) => {
+            tracing::error!(sid, "messages were dropped: a subscription is not read fast enough");
+        }
+        Event::LameDuckMode => tracing::info!("the NATS server is about to leave"),
+        Event::ServerError(error) => tracing::warn!(%error, "the NATS server complains"),
+        Event::ClientError(error) => tracing::warn!(%error, "the NATS client complains"),
+        Event::Draining => {}
+    }
+}

@@ -1,0 +1,54 @@
+//! Limits of the client, each with its unit in its name.
+
+/// Time to reach NATS and be welcomed.
+pub const CONNECT_TIMEOUT_MS: u64 = 5_000;
+/// Interval of PINGs to the server; two that stay unanswered end the connection.
+pub const PING_INTERVAL_MS: u64 = 2_000;
+/// Longest pause between two attempts to reconnect.
+pub const RECONNECT_PAUSE_MAX_MS: u64 = 2_000;
+/// Commands that may wait for the connection.
+pub const COMMAND_QUEUE_CAPACITY: usize = 4_096;
+/// Messages that may wait in one subscription; admission answers `busy` long before.
+pub const SUBSCRIPTION_QUEUE_CAPACITY: usize = 65_536;
+
+/// Calls of one client that may wait for their replies.
+pub const PENDING_CALLS_MAX: usize = 65_536;
+/// First pause before a call is tried again.
+pub const RETRY_PAUSE_FIRST_MS: u64 = 2;
+/// Longest pause before a call is tried again.
+pub const RETRY_PAUSE_MAX_MS: u64 = 100;
+/// How long a call without any responder is tried again before it fails with `not_found`.
+pub const NO_RESPONDERS_WAIT_MS: u64 = 500;
+/// Retries that a client may do at once before new calls earn more.
+pub const RETRY_BUDGET_MAX: i64 = 1_000;
+/// Calls that earn one retry.
+pub const CALLS_PER_RETRY: i64 = 5;
+/// Part of its budget that an idempotent call waits for one attempt before it tries another.
+pub const IDEMPOTENT_ATTEMPT_FRACTION: u32 = 3;
+/// Shortest time that an attempt of an idempotent call gets, if its budget has that much.
+pub const IDEMPOTENT_ATTEMPT_MIN_MS: u64 = 250;
+
+/// Time that the PING/PONG fence of a drain may take.
+pub const FENCE_TIMEOUT_MS: u64 = 5_000;
+/// Time that the server may take to answer a JetStream request.
+pub const JETSTREAM_TIMEOUT_MS: u64 = 5_000;
+/// Attempts of a compare-and-set before a conflict is given back.
+pub const COMPARE_AND_SET_ATTEMPTS_MAX: u32 = 32;
+/// Interval at which a watch lists the registry anew, lest it miss a change.
+pub const RELIST_INTERVAL_MS: u64 = 20_000;
+/// Time after which a watch that gives no sign during its first list is opened again.
+pub const WATCH_LIST_TIMEOUT_MS: u64 = 10_000;
+/// Pause before a watch that failed is opened again.
+pub const WATCH_RETRY_PAUSE_MS: u64 = 200;
+/// Changes of the registry that may wait for their reader.
+pub const WATCH_QUEUE_CAPACITY: usize = 1_024;
+
+/// How long a payload that travels by object store is kept.
+pub const BODY_KEPT_MS: u64 = 600_000;
+/// Room that is left in a message for all but its payload before the payload travels by object
+/// store.
+pub const MESSAGE_OVERHEAD_BYTES: usize = 8 * 1024;
+/// Bytes of an object read at once.
+pub const OBJECT_READ_BYTES: usize = 64 * 1024;
+/// Answers that a question to every node collects.
+pub const CONTROL_ANSWERS_MAX: usize = 10_000;

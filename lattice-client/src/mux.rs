@@ -1,0 +1,155 @@
+//! One inbox for all requests of a client.
+//!
+//! async-nats has one of its own, which keeps an entry for ever for each request that is never
+//! answered and leaves requests waiting when the connection is lost. Here an entry lives exactly
+//! as long as somebody waits for it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_nats::{HeaderMap, Message, Subject};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use crate::limits;
+
+/// Why a request has no reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RequestError {
+    /// Nobody listens on the subject: the request reached nobody.
+    NoResponders,
+    /// The connection was lost while the request was under way.
+    ConnectionLost,
+    /// Too many requests wait already; this one was not sent.
+    TooMany,
+    /// The request can't be sent at all: the client is closed, or the message too large.
+    NotSent,
+}
+
+type Waiting = oneshot::Sender<Result<Message, RequestError>>;
+
+/// The inbox and those who wait on it. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Mux {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// Ends with a dot: a token follows.
+    prefix: String,
+    next: AtomicU64,
+    waiting: Mutex<HashMap<u64, Waiting>>,
+}
+
+impl Shared {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<u64, Waiting>> {
+        // Nothing panics while it is held; and if it did, the map would still be whole.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes the entry away when nobody waits any more, however the wait ended.
+struct Entry<'a> {
+    shared: &'a Shared,
+    token: u64,
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        self.shared.waiting().remove(&self.token);
+    }
+}
+
+impl Mux {
+    /// Makes an inbox under `prefix`, which must be this client's alone.
+    pub(crate) fn new(inbox: &str) -> Self {
+        let prefix = format!("{inbox}.");
+        let shared = Shared { prefix, next: AtomicU64::new(0), waiting: Mutex::default() };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Returns the subject that all replies arrive on.
+    pub(crate) fn subject(&self) -> String {
+        format!("{}*", self.shared.prefix)
+    }
+
+    /// Hands replies to those who wait, until the subscription or `stop` ends.
+    pub(crate) async fn run(self, mut replies: async_nats::Subscriber, stop: CancellationToken) {
+        loop {
+            let message = tokio::select! {
+                biased;
+                message = replies.next() => message,
+                () = stop.cancelled() => return,
+            };
+            let Some(message) = message else { return };
+            let token = message.subject.strip_prefix(self.shared.prefix.as_str());
+            let Some(token) = token.and_then(|text| text.parse().ok()) else { continue };
+            let Some(waiting) = self.shared.waiting().remove(&token) else { continue };
+            let reply = if message.status == Some(async_nats::StatusCode::NO_RESPONDERS) {
+                Err(RequestError::NoResponders)
+            } else {
+                Ok(message)
+            };
+            // Whoever waited may have gone in this very moment.
+            let _ = waiting.send(reply);
+        }
+    }
+
+    /// Fails everything that waits: the replies went with the connection.
+    pub(crate) fn connection_lost(&self) {
+        for (_, waiting) in std::mem::take(&mut *self.shared.waiting()) {
+            let _ = waiting.send(Err(RequestError::ConnectionLost));
+        }
+    }
+
+    /// Publishes `payload` and waits for its reply, without a bound of its own: callers bring one.
+    pub(crate) async fn request(
+        &self,
+        nats: &async_nats::Client,
+        subject: Subject,
+        headers: Option<HeaderMap>,
+        payload: Bytes,
+    ) -> Result<Message, RequestError> {
+        let token = self.shared.next.fetch_add(1, Ordering::Relaxed);
+        let (sender, receiver) = oneshot::channel();
+        {
+            let mut waiting = self.shared.waiting();
+            if waiting.len() >= limits::PENDING_CALLS_MAX {
+                return Err(RequestError::TooMany);
+            }
+            waiting.insert(token, sender);
+        }
+        let _entry = Entry { shared: &self.shared, token };
+        let inbox = format!("{}{token}", self.shared.prefix);
+        let sent = match headers {
+            Some(headers) => {
+                nats.publish_with_reply_and_headers(subject, inbox, headers, payload).await
+            }
+            None => nats.publish_with_reply(subject, inbox, payload).await,
+        };
+        if sent.is_err() {
+            return Err(RequestError::NotSent);
+        }
+        receiver.await.unwrap_or(Err(RequestError::ConnectionLost))
+    }
+
+    /// Publishes to this very inbox and waits for it to come back: everything that the server
+    /// sent to this connection before has then been read.
+    pub(crate) async fn fence(&self, nats: &async_nats::Client) -> Result<(), RequestError> {
+        let token = self.shared.next.fetch_add(1, Ordering::Relaxed);
+        let (sender, receiver) = oneshot::channel();
+        self.shared.waiting().insert(token, sender);
+        let _entry = Entry { shared: &self.shared, token };
+        let inbox = format!("{}{token}", self.shared.prefix);
+        nats.publish(inbox, Bytes::new()).await.map_err(|_| RequestError::NotSent)?;
+        receiver.await.unwrap_or(Err(RequestError::ConnectionLost)).map(drop)
+    }
+
+    /// Returns how many requests wait.
+    pub(crate) fn pending(&self) -> usize {
+        self.shared.waiting().len()
+    }
+}

@@ -1,0 +1,222 @@
+//! The watch of the registry: every change, and every so often the whole of it anew, because a
+//! watch alone has been seen to hang after a server's restart.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_nats::jetstream::kv;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use lattice_protocol::subjects::RegistryKey;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::{Registry, RegistryError};
+use crate::lattice::Connection;
+use crate::limits;
+
+/// A change of the registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A record was written.
+    Put {
+        /// Its key.
+        key: RegistryKey,
+        /// Its bytes; decode them with [`Record::decode`](lattice_protocol::record::Record::decode).
+        value: Bytes,
+        /// Revision of the key.
+        at: u64,
+    },
+    /// A record was deleted.
+    Removed {
+        /// Its key.
+        key: RegistryKey,
+    },
+    /// All that was there has been told, for the first time or again.
+    Synced,
+}
+
+/// Changes of the registry as they happen. Ends when it is dropped.
+pub struct RegistryWatch {
+    changes: mpsc::Receiver<Change>,
+    task: JoinHandle<()>,
+}
+
+impl RegistryWatch {
+    /// Waits for the next change. `None` when the watch has ended, which it does only when the
+    /// connection was closed for good.
+    pub async fn next(&mut self) -> Option<Change> {
+        self.changes.recv().await
+    }
+}
+
+impl Drop for RegistryWatch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Registry {
+    /// Watches every record: first all that is there, then [`Change::Synced`], then what changes.
+    ///
+    /// The whole is listed anew every [`limits::RELIST_INTERVAL_MS`] and after each reconnect; only
+    /// what differs from what was told is told.
+    pub fn watch(&self) -> RegistryWatch {
+        let (sender, changes) = mpsc::channel(limits::WATCH_QUEUE_CAPACITY);
+        let mut watcher = Watcher { changes: Some(sender), ..self.watch_once() };
+        RegistryWatch { changes, task: tokio::spawn(async move { watcher.run().await }) }
+    }
+
+    pub(super) fn watch_once(&self) -> Watcher {
+        Watcher {
+            bucket: self.bucket.clone(),
+            connection: self.lattice.connection(),
+            changes: None,
+            told: HashMap::new(),
+        }
+    }
+}
+
+pub(super) struct Watcher {
+    bucket: kv::Store,
+    connection: watch::Receiver<Connection>,
+    changes: Option<mpsc::Sender<Change>>,
+    /// The revision of each key that was told last.
+    told: HashMap<String, u64>,
+}
+
+/// Why a round of the watch ended.
+enum Round {
+    Relist,
+    ReaderGone,
+}
+
+impl Watcher {
+    /// Reads all records that are there now.
+    pub(super) async fn list(&mut self) -> Result<Vec<(String, Bytes, u64)>, RegistryError> {
+        let (_, entries) = self.open().await?;
+        let live = entries.into_iter().filter(|entry| entry.operation == kv::Operation::Put);
+        Ok(live.map(|entry| (entry.key, entry.value, entry.revision)).collect())
+    }
+
+    async fn run(&mut self) {
+        loop {
+            match self.round().await {
+                Ok(Round::Relist) => {}
+                Ok(Round::ReaderGone) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "the watch of the registry failed; trying again");
+                    tokio::time::sleep(Duration::from_millis(limits::WATCH_RETRY_PAUSE_MS)).await;
+                }
+            }
+        }
+    }
+
+    /// Lists everything, tells what is new, then tells what changes until it is time to list anew.
+    async fn round(&mut self) -> Result<Round, RegistryError> {
+        let mut connection = self.connection.clone();
+        connection.mark_unchanged();
+        let (mut live, entries) = self.open().await?;
+        let mut gone = std::mem::take(&mut self.told);
+        for entry in entries {
+            let before = gone.remove(&entry.key);
+            if !self.tell(entry, before).await {
+                return Ok(Round::ReaderGone);
+            }
+        }
+        for (key, _) in gone {
+            let Ok(key) = key.parse() else { continue };
+            if !self.send(Change::Removed { key }).await {
+                return Ok(Round::ReaderGone);
+            }
+        }
+        if !self.send(Change::Synced).await {
+            return Ok(Round::ReaderGone);
+        }
+        let mut relist =
+            std::pin::pin!(tokio::time::sleep(Duration::from_millis(limits::RELIST_INTERVAL_MS)));
+        loop {
+            tokio::select! {
+                entry = live.next() => {
+                    let Some(Ok(entry)) = entry else { return Ok(Round::Relist) };
+                    let before = self.told.get(&entry.key).copied();
+                    if !self.tell(entry, before).await {
+                        return Ok(Round::ReaderGone);
+                    }
+                }
+                changed = connection.changed() => {
+                    if changed.is_err() {
+                        return Ok(Round::ReaderGone);
+                    }
+                    if connection.borrow_and_update().up {
+                        return Ok(Round::Relist);
+                    }
+                }
+                () = &mut relist => return Ok(Round::Relist),
+            }
+        }
+    }
+
+    /// Opens a watch and reads the last entry of every key.
+    async fn open(&mut self) -> Result<(kv::Watch, Vec<kv::Entry>), RegistryError> {
+        let unreachable = |cause: String| RegistryError::Unreachable(cause);
+        let bound = Duration::from_millis(limits::WATCH_LIST_TIMEOUT_MS);
+        let open = async {
+            let mut watch = self
+                .bucket
+                .watch_with_history(">")
+                .await
+                .map_err(|error| unreachable(error.to_string()))?;
+            let mut entries = Vec::new();
+            // An empty bucket gives no entry that could say that it was the last.
+            let status =
+                self.bucket.status().await.map_err(|error| unreachable(error.to_string()))?;
+            if status.values() == 0 {
+                return Ok((watch, entries));
+            }
+            while let Some(entry) = watch.next().await {
+                let entry = entry.map_err(|error| unreachable(error.to_string()))?;
+                let last = entry.delta == 0;
+                entries.push(entry);
+                if last {
+                    return Ok((watch, entries));
+                }
+            }
+            Err(unreachable("the watch ended".to_owned()))
+        };
+        let late = |_| Err(unreachable("the registry was not listed in time".to_owned()));
+        tokio::time::timeout(bound, open).await.unwrap_or_else(late)
+    }
+
+    /// Tells an entry unless it was told before; returns whether somebody still listens.
+    async fn tell(&mut self, entry: kv::Entry, before: Option<u64>) -> bool {
+        let kv::Entry { key, value, revision, operation, .. } = entry;
+        let known = before.is_some_and(|at| at >= revision);
+        let parsed = key.parse::<RegistryKey>();
+        let change = match (operation, parsed) {
+            (kv::Operation::Put, Ok(parsed)) => {
+                self.told.insert(key, before.map_or(revision, |at| at.max(revision)));
+                Change::Put { key: parsed, value, at: revision }
+            }
+            (_, Ok(parsed)) => {
+                self.told.remove(&key);
+                if before.is_none() {
+                    return true;
+                }
+                Change::Removed { key: parsed }
+            }
+            (_, Err(_)) => {
+                // Kinds of records that this version does not know are nobody's business here.
+                return true;
+            }
+        };
+        if known && matches!(change, Change::Put { .. }) { true } else { self.send(change).await }
+    }
+
+    async fn send(&mut self, change: Change) -> bool {
+        match &self.changes {
+            Some(changes) => changes.send(change).await.is_ok(),
+            None => false,
+        }
+    }
+}
