@@ -1,0 +1,140 @@
+//! An actor: a compiled module, ready to be instantiated and called.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use lattice_protocol::claims::VerifiedModule;
+use lattice_protocol::limits::PAYLOAD_BYTES_MAX;
+use lattice_protocol::record::Isolation;
+use lattice_protocol::{Error, ErrorCode};
+use wasmtime::{InstancePre, Module};
+
+use crate::engine::Engine;
+use crate::error::CompileError;
+use crate::exports::{self, Exports};
+use crate::fault;
+use crate::host::Host;
+use crate::instance::Instance;
+use crate::state::State;
+use crate::warm::Warm;
+
+/// How an actor runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActorOptions {
+    /// Bytes of memory and tables that one instance may have; the engine's own limit is above it.
+    pub memory_bytes: u64,
+    /// Whether calls share memory.
+    pub isolation: Isolation,
+    /// Idle instances that are kept where calls share memory.
+    pub warm_instances_max: u32,
+}
+
+/// One call of an actor.
+pub struct Call<'a> {
+    /// The operation.
+    pub operation: &'a str,
+    /// The message.
+    pub payload: &'a [u8],
+    /// When the caller stops waiting, and the actor's code with it.
+    pub deadline: Instant,
+    /// Answers what the actor asks meanwhile.
+    pub host: Arc<dyn Host>,
+}
+
+/// A compiled actor. Cheap to clone.
+#[derive(Clone)]
+pub struct Actor(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    pre: InstancePre<State>,
+    exports: Exports,
+    memory_bytes: u64,
+    /// Idle instances, where calls share memory.
+    warm: Option<Warm>,
+}
+
+impl Actor {
+    pub(crate) fn compile(
+        engine: &Engine,
+        module: &VerifiedModule,
+        options: ActorOptions,
+    ) -> Result<Self, CompileError> {
+        let module = Module::from_binary(engine.wasmtime(), module.bytes())
+            .map_err(|error| CompileError::Invalid(format!("{error:#}")))?;
+        let memory_bytes = options.memory_bytes.min(engine.memory_max_bytes());
+        let declared = exports::initial_bytes(&module);
+        if declared > memory_bytes {
+            return Err(CompileError::TooMuchMemory { declared, limit: memory_bytes });
+        }
+        let pre = engine.linker().instantiate_pre(&module);
+        let pre = pre.map_err(|error| exports::unlinked(&error))?;
+        let exports = Exports::of(&module)?;
+        let warm = match options.isolation {
+            Isolation::PerCall => None,
+            Isolation::Reuse => Some(Warm::new(engine, options.warm_instances_max)),
+        };
+        Ok(Self(Arc::new(Inner { engine: engine.clone(), pre, exports, memory_bytes, warm })))
+    }
+
+    /// Makes an instance and initialises it, so that a module that can't start is known before
+    /// anybody calls it.
+    ///
+    /// # Errors
+    /// What a call would fail with: a trap, a limit, the deadline, or no free instance.
+    pub async fn probe(&self, host: Arc<dyn Host>, deadline: Instant) -> Result<(), Error> {
+        if Instant::now() >= deadline {
+            return Err(fault::late(false));
+        }
+        let _running = self.0.engine.ticker().running();
+        let mut instance = self.fresh(&host, deadline).await?;
+        instance.rest();
+        if let Some(warm) = &self.0.warm {
+            warm.keep(instance);
+        }
+        Ok(())
+    }
+
+    /// Runs one operation and returns its response.
+    ///
+    /// # Errors
+    /// With `started` set once code of the actor has run: `actor_error` with the actor's own
+    /// text, `actor_trapped`, `limit_exceeded` when a refused growth brought it down,
+    /// `too_large` when a payload is beyond
+    /// [`PAYLOAD_BYTES_MAX`](lattice_protocol::limits::PAYLOAD_BYTES_MAX), `deadline_exceeded`.
+    /// Without: `busy` when no instance is free.
+    pub async fn call(&self, call: Call<'_>) -> Result<Bytes, Error> {
+        if call.payload.len() > PAYLOAD_BYTES_MAX {
+            let message = format!("the payload exceeds {PAYLOAD_BYTES_MAX} bytes");
+            return Err(Error::not_started(ErrorCode::TooLarge, message));
+        }
+        if Instant::now() >= call.deadline {
+            return Err(fault::late(false));
+        }
+        let _running = self.0.engine.ticker().running();
+        let warm = self.0.warm.as_ref();
+        let mut instance = match warm.and_then(Warm::take) {
+            Some(instance) => instance,
+            None => self.fresh(&call.host, call.deadline).await?,
+        };
+        let outcome = instance.call(&call).await;
+        if let Some(warm) = warm
+            && outcome.sound
+        {
+            warm.keep(instance);
+        }
+        outcome.result
+    }
+
+    async fn fresh(&self, host: &Arc<dyn Host>, deadline: Instant) -> Result<Instance, Error> {
+        let Inner { engine, pre, exports, memory_bytes, .. } = &*self.0;
+        Instance::fresh(engine, pre, exports, *memory_bytes, host, deadline).await
+    }
+}
+
+impl std::fmt::Debug for Actor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Actor").field("memory_bytes", &self.0.memory_bytes).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,203 @@
+//! The engine: wasmtime configured for many short calls of untrusted code.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use lattice_protocol::claims::VerifiedModule;
+use lattice_protocol::limits::ACTOR_MEMORY_MAX_BYTES;
+use wasmtime::{Config, Enabled, Linker, PoolingAllocationConfig};
+
+use crate::actor::{Actor, ActorOptions};
+use crate::error::{CompileError, EngineError};
+use crate::state::State;
+use crate::ticker::Ticker;
+use crate::{abi, limits, machine, wasi};
+
+/// How large an engine is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineOptions {
+    /// Instances that exist at once; a call that finds none free is answered `busy`.
+    pub slots: u32,
+    /// Most memory that one instance may have, whatever an actor's options say.
+    pub memory_max_bytes: u64,
+}
+
+impl Default for EngineOptions {
+    /// Sizes the engine to the memory of the machine, or of the container.
+    fn default() -> Self {
+        let slots = machine::memory_bytes() / limits::MACHINE_BYTES_PER_SLOT;
+        let slots = u32::try_from(slots).unwrap_or(u32::MAX);
+        Self {
+            slots: slots.clamp(limits::SLOTS_MIN, limits::SLOTS_MAX),
+            memory_max_bytes: ACTOR_MEMORY_MAX_BYTES,
+        }
+    }
+}
+
+/// Compiles and runs actors. Cheap to clone; the last clone stops the engine's ticker thread.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    engine: wasmtime::Engine,
+    linker: Linker<State>,
+    ticker: Ticker,
+    is_pooling: bool,
+    memory_max_bytes: u64,
+    /// Warm instances of all actors that wait for a call, and how many may.
+    idle: AtomicU32,
+    idle_max: u32,
+}
+
+impl Engine {
+    /// Makes an engine: with a pool of instances, or without one where the machine has not the
+    /// address space for it (it then says so in the log and runs, but slower).
+    ///
+    /// # Errors
+    /// [`EngineError`] when wasmtime can't run here at all, or no thread can be started.
+    #[allow(clippy::needless_pass_by_value, reason = "options are given away everywhere else too")]
+    pub fn new(options: EngineOptions) -> Result<Engine, EngineError> {
+        let slots = options.slots.max(1);
+        let memory_max_bytes = options.memory_max_bytes.clamp(1, limits::MEMORY_RESERVATION_BYTES);
+        let (engine, is_pooling) = match wasmtime::Engine::new(&pooling(slots, memory_max_bytes)) {
+            Ok(engine) => (engine, true),
+            Err(error) => {
+                tracing::warn!(
+                    slots,
+                    error = format!("{error:#}"),
+                    "no pool of instances: each call maps memory of its own, which is slower"
+                );
+                (wasmtime::Engine::new(&on_demand()).map_err(unusable)?, false)
+            }
+        };
+        let mut linker = Linker::new(&engine);
+        abi::link(&mut linker).map_err(unusable)?;
+        wasi::link(&mut linker).map_err(unusable)?;
+        let clock = engine.clone();
+        let ticker = Ticker::start(move || clock.increment_epoch()).map_err(EngineError::Ticker)?;
+        Ok(Engine(Arc::new(Inner {
+            engine,
+            linker,
+            ticker,
+            is_pooling,
+            memory_max_bytes,
+            idle: AtomicU32::new(0),
+            idle_max: slots / limits::WARM_SLOTS_DIVISOR,
+        })))
+    }
+
+    /// Returns whether instances come from a pool.
+    pub fn is_pooling(&self) -> bool {
+        self.0.is_pooling
+    }
+
+    /// Compiles a module. Takes long and blocks: call it where that is allowed.
+    ///
+    /// # Errors
+    /// [`CompileError`] when the code is invalid, imports what is not offered here, lacks what
+    /// the ABI demands, or starts with more memory than `options` allow.
+    pub fn compile(
+        &self,
+        module: &VerifiedModule,
+        options: ActorOptions,
+    ) -> Result<Actor, CompileError> {
+        Actor::compile(self, module, options)
+    }
+
+    pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.0.engine
+    }
+
+    pub(crate) fn linker(&self) -> &Linker<State> {
+        &self.0.linker
+    }
+
+    pub(crate) fn ticker(&self) -> &Ticker {
+        &self.0.ticker
+    }
+
+    pub(crate) fn memory_max_bytes(&self) -> u64 {
+        self.0.memory_max_bytes
+    }
+
+    /// Counts one more idle instance, if there may be one.
+    pub(crate) fn admit_idle(&self) -> bool {
+        let admitted = self.0.idle.fetch_add(1, Ordering::Relaxed) < self.0.idle_max;
+        if !admitted {
+            self.release_idle(1);
+        }
+        admitted
+    }
+
+    /// Counts idle instances that are in use again, or gone.
+    pub(crate) fn release_idle(&self, count: u32) {
+        self.0.idle.fetch_sub(count, Ordering::Relaxed);
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("is_pooling", &self.0.is_pooling).finish_non_exhaustive()
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+fn unusable(error: wasmtime::Error) -> EngineError {
+    EngineError::Configuration(format!("{error:#}"))
+}
+
+/// What every engine has: only the features that compilers for actors use, so that less code is
+/// reachable by a hostile module and two machines never disagree.
+fn base() -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_simd(true)
+        .wasm_bulk_memory(true)
+        .wasm_multi_value(true)
+        .wasm_extended_const(true)
+        .wasm_relaxed_simd(false)
+        .wasm_tail_call(false)
+        .wasm_multi_memory(false)
+        .wasm_memory64(false)
+        .epoch_interruption(true)
+        .max_wasm_stack(limits::WASM_STACK_BYTES)
+        .async_stack_size(limits::CALL_STACK_BYTES)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(limits::TRAP_FRAMES_MAX))
+        .memory_init_cow(true);
+    config
+}
+
+fn pooling(slots: u32, memory_max_bytes: u64) -> Config {
+    // Where the kernel tells which pages were written, only those are reset. Where it does not,
+    // everything that stays resident is written at each call, so little may.
+    let resident = if PoolingAllocationConfig::is_pagemap_scan_available() {
+        limits::SLOT_RESIDENT_BYTES
+    } else {
+        limits::SLOT_RESIDENT_UNTOLD_BYTES
+    };
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_core_instances(slots)
+        .total_memories(slots)
+        .total_tables(slots.saturating_mul(limits::TABLES_PER_MODULE_MAX))
+        .total_stacks(slots)
+        .max_memories_per_module(1)
+        .max_tables_per_module(limits::TABLES_PER_MODULE_MAX)
+        .table_elements(limits::TABLE_ELEMENTS_MAX)
+        .max_core_instance_size(limits::INSTANCE_METADATA_BYTES_MAX)
+        .max_memory_size(usize::try_from(memory_max_bytes).unwrap_or(usize::MAX))
+        .max_unused_warm_slots(limits::WARM_SLOTS_MAX.min(slots))
+        .linear_memory_keep_resident(resident)
+        .table_keep_resident(limits::TABLE_RESIDENT_BYTES)
+        .pagemap_scan(Enabled::Auto);
+    let mut config = base();
+    config.memory_reservation(limits::MEMORY_RESERVATION_BYTES).allocation_strategy(pool);
+    config
+}
+
+/// For machines whose address space is short: memories take no more of it than they use.
+fn on_demand() -> Config {
+    let mut config = base();
+    config.memory_reservation(0).memory_guard_size(0).memory_reservation_for_growth(1024 * 1024);
+    config
+}
