@@ -22,7 +22,7 @@ impl Log for HostLog {
 
 /// Sends the lines of [`log`] to the host, and in a guest the message of a panic too. The second
 /// call does nothing.
-pub(crate) fn init() {
+pub fn init() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // Somebody else's logger is as good: an actor that brought one wanted it.
