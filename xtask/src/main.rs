@@ -1,1 +1,67 @@
-fn main() {}
+//! `cargo xtask`: set-up, demo, test and bench. What README and CI call, and nothing that they
+//! would have to do besides.
+
+mod process;
+mod setup;
+mod steps;
+mod tasks;
+mod tools;
+mod wasm;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Sets the project up, shows it, tests it, measures it.
+///
+/// Each task does the set-up that it needs first, so that it works on a fresh machine with cargo,
+/// python3 with pip, and npm. What set-up installs stays in this repository, in `.tools` and in
+/// `target`; it says what it installs and where.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Installs what the other tasks need, and builds the example actors to wasm.
+    ///
+    /// A nats-server of at least 2.11 (taken from $PATH where there is one), the packages of the
+    /// Python and JavaScript examples, a toolchain for wasm. What is there already is left alone.
+    Setup,
+    /// Checks everything: set-up, lint, and every test against real servers and nodes.
+    ///
+    /// To run one group of tests by hand after `cargo xtask setup`, see CONTRIBUTING.md.
+    Test,
+    /// Starts a lattice of two nodes on this machine, calls actors, replaces them under load.
+    ///
+    /// Ends with a table of the calls, and with exit code 0 only if none failed.
+    Demo {
+        /// Leaves the lattice up and prints what to try; Ctrl-C ends it.
+        #[arg(long)]
+        stay: bool,
+    },
+    /// Measures: the parts with criterion, and calls end to end against raw NATS.
+    Bench,
+    /// Checks format (rustfmt) and lints (clippy) of both workspaces; part of `test`.
+    Lint,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().task {
+        Task::Setup => tasks::setup(),
+        Task::Test => tasks::test(),
+        Task::Demo { stay } => tasks::demo(stay),
+        Task::Bench => tasks::bench(),
+        Task::Lint => tasks::lint(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -20,7 +20,7 @@ pub fn nats_server_program() -> anyhow::Result<PathBuf> {
     if let Some(program) = env::var_os("MESH_NATS_SERVER") {
         return existing(program.into(), "MESH_NATS_SERVER points to it");
     }
-    let installed = workspace_root().join(".tools/bin/nats-server");
+    let installed = workspace_root().join(".tools/nats-server/bin/nats-server");
     if installed.is_file() {
         return Ok(installed);
     }

@@ -1,0 +1,117 @@
+//! The tasks themselves.
+
+use std::process::Command;
+
+use crate::process::run;
+use crate::setup::Tools;
+use crate::steps::Steps;
+use crate::tools::{built, cargo, command, root};
+use crate::wasm;
+
+/// Packages that are built and tested together, so that they share every artefact. This program
+/// stays out: it is built without optimisation, so that it starts soon.
+const WORKSPACE: [&str; 3] = ["--workspace", "--exclude", "xtask"];
+
+/// Installs what is missing and builds the actors.
+///
+/// # Errors
+/// Which part failed, and why.
+pub fn setup() -> anyhow::Result<()> {
+    let mut steps = Steps::new();
+    prepare(&mut steps)?;
+    steps.summarise();
+    Ok(())
+}
+
+/// Checks format and lints of both workspaces.
+///
+/// # Errors
+/// Which check failed.
+pub fn lint() -> anyhow::Result<()> {
+    let mut steps = Steps::new();
+    check(&mut steps)?;
+    steps.summarise();
+    Ok(())
+}
+
+/// Checks everything.
+///
+/// # Errors
+/// Which step failed.
+pub fn test() -> anyhow::Result<()> {
+    let mut steps = Steps::new();
+    let tools = prepare(&mut steps)?;
+    check(&mut steps)?;
+    build(&mut steps)?;
+    steps
+        .step("test: this program", || run(cargo(&root()).args(["test", "--package", "xtask"])))?;
+    steps.step("test: actors, natively", || {
+        run(cargo(&root().join("actors")).args(["test", "--workspace"]))
+    })?;
+    steps.step("test: workspace, real servers and nodes", || {
+        run(with(cargo(&root()).args(["test", "--release"]).args(WORKSPACE), &tools))
+    })?;
+    steps.summarise();
+    eprintln!("  every test passed");
+    Ok(())
+}
+
+/// Shows a lattice at work.
+///
+/// # Errors
+/// Which step failed, or that calls failed.
+pub fn demo(stay: bool) -> anyhow::Result<()> {
+    let mut steps = Steps::new();
+    let tools = prepare(&mut steps)?;
+    build(&mut steps)?;
+    let stay: &[&str] = if stay { &["--stay"] } else { &[] };
+    run(with(command(built("mesh-demo")?, &root()).args(stay), &tools))
+}
+
+/// Measures.
+///
+/// # Errors
+/// Which step failed.
+pub fn bench() -> anyhow::Result<()> {
+    let mut steps = Steps::new();
+    let tools = prepare(&mut steps)?;
+    build(&mut steps)?;
+    steps.step("bench: parts", || {
+        run(with(cargo(&root()).arg("bench").args(WORKSPACE).arg("--benches"), &tools))
+    })?;
+    steps.step("bench: calls end to end", || {
+        run(with(&mut command(built("mesh-bench")?, &root()), &tools))
+    })?;
+    steps.summarise();
+    Ok(())
+}
+
+fn prepare(steps: &mut Steps) -> anyhow::Result<Tools> {
+    let tools = steps.step("set-up: tools", Tools::prepare)?;
+    steps.step("set-up: actors to wasm", || wasm::build_actors(&root()))?;
+    Ok(tools)
+}
+
+fn check(steps: &mut Steps) -> anyhow::Result<()> {
+    let actors = root().join("actors");
+    for (name, folder) in [("workspace", &root()), ("actors", &actors)] {
+        steps.step(&format!("lint: format, {name}"), || {
+            run(cargo(folder).args(["fmt", "--all", "--check"]))
+        })?;
+        steps.step(&format!("lint: clippy, {name}"), || {
+            let lint = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+            run(cargo(folder).args(lint))
+        })?;
+    }
+    Ok(())
+}
+
+fn build(steps: &mut Steps) -> anyhow::Result<()> {
+    steps.step("build: programs", || {
+        run(cargo(&root()).args(["build", "--release"]).args(WORKSPACE).arg("--bins"))
+    })
+}
+
+fn with<'a>(command: &'a mut Command, tools: &Tools) -> &'a mut Command {
+    command.envs(tools.environment())
+}
