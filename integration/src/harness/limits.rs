@@ -15,6 +15,8 @@ pub const NODE_READY_MS: u64 = 30_000;
 pub const NODE_STOP_MS: u64 = 45_000;
 /// Time that one run of `meshctl` has.
 pub const MESHCTL_RUN_MS: u64 = 60_000;
+/// Time that one run of a caller in another language has.
+pub const CALLER_RUN_MS: u64 = 60_000;
 /// Time that one look at a condition has.
 pub const CONDITION_ATTEMPT_MS: u64 = 5_000;
 /// Interval between two looks at a condition.

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::limits::MESHCTL_RUN_MS;
 use super::programs::meshctl_program;
 
-/// What a run of `meshctl` left behind.
+/// What a run of a program left behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// Exit code.
@@ -21,6 +21,22 @@ pub struct Outcome {
     pub stdout: String,
     /// Diagnostics.
     pub stderr: String,
+}
+
+impl Outcome {
+    /// Reads what a program left behind.
+    ///
+    /// # Errors
+    /// When it was killed.
+    pub(super) fn of(output: &std::process::Output) -> anyhow::Result<Self> {
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        let code = output.status.code();
+        Ok(Self {
+            code: code.with_context(|| format!("killed: {}\n{stderr}", output.status))?,
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr,
+        })
+    }
 }
 
 /// A user of `meshctl`: a lattice to talk to, and a home of their own for keys and settings.
@@ -71,11 +87,7 @@ impl Meshctl {
             .await
             .with_context(|| format!("meshctl {arguments:?} still ran after {bound:?}"))?
             .context("can't run meshctl")?;
-        Ok(Outcome {
-            code: output.status.code().with_context(|| format!("meshctl: {}", output.status))?,
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        })
+        Outcome::of(&output)
     }
 
     /// Runs `meshctl`, which must succeed, and returns what it wrote to stdout.

@@ -6,6 +6,7 @@
 //! shows the logs of the processes it held.
 
 mod actors;
+mod callers;
 mod cluster;
 pub mod limits;
 mod meshctl;
@@ -17,6 +18,7 @@ mod programs;
 mod wait;
 
 pub use actors::{actor_module, actor_module_bytes};
+pub use callers::Caller;
 pub use cluster::NatsCluster;
 pub use meshctl::{Meshctl, Outcome};
 pub use nats::{NatsServer, check_config};
