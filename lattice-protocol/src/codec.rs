@@ -95,6 +95,11 @@ pub fn encode_with_capacity<T: Serialize + ?Sized>(
 /// [`DecodeError`] for anything but one well-formed value of the right shape.
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
     check(bytes)?;
+    read(bytes)
+}
+
+/// Reads bytes that were checked.
+fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
     // More than `check` lets through, extension types counted: its error is the one to be seen.
     deserializer.set_max_depth(NESTING_LEVELS_MAX + 2);
@@ -112,21 +117,26 @@ fn first_version() -> u64 {
     1
 }
 
-/// Decodes like [`decode`] a value that carries its version as `v`, which means 1 where absent.
+/// Decodes like [`decode`] a map that carries its version as `v`, which means 1 where absent.
 ///
 /// # Errors
-/// [`DecodeError::Version`] when the version is not [`WIRE_VERSION`], whatever shape a later
+/// [`DecodeError::Shape`] for anything but a map, though serde would read a struct from an array
+/// as well; [`DecodeError::Version`] when the version is not [`WIRE_VERSION`], whatever shape a later
 /// version has; otherwise the errors of [`decode`].
 pub fn decode_versioned<'a, T: Deserialize<'a>>(
     bytes: &'a [u8],
     version: impl FnOnce(&T) -> u8,
 ) -> Result<T, DecodeError> {
-    match decode(bytes) {
+    check(bytes)?;
+    if !matches!(bytes.first(), Some(0x80..=0x8f | 0xde | 0xdf)) {
+        return Err(DecodeError::Shape("it is not a map with named fields".into()));
+    }
+    match read(bytes) {
         Ok(value) => match version(&value) {
             WIRE_VERSION => Ok(value),
             other => Err(DecodeError::Version { found: other.into() }),
         },
-        Err(DecodeError::Shape(why)) => Err(match decode(bytes) {
+        Err(DecodeError::Shape(why)) => Err(match read(bytes) {
             Ok(Version { v }) if v != u64::from(WIRE_VERSION) => DecodeError::Version { found: v },
             _ => DecodeError::Shape(why),
         }),

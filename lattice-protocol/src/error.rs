@@ -83,9 +83,19 @@ impl Serialize for ErrorCode {
 
 impl<'de> Deserialize<'de> for ErrorCode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         // A later version may know more codes; the message still tells a person what happened.
-        Ok(ErrorCode::from_wire(&text).unwrap_or(ErrorCode::Internal))
+        crate::codec::parse_text(deserializer).map(|KnownCode(code)| code)
+    }
+}
+
+/// A code as this version reads it.
+struct KnownCode(ErrorCode);
+
+impl std::str::FromStr for KnownCode {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(ErrorCode::from_wire(text).unwrap_or(ErrorCode::Internal)))
     }
 }
 
@@ -96,14 +106,31 @@ pub struct Error {
     pub code: ErrorCode,
     /// The same for people: names the thing and the cause. At most
     /// [`limits::ERROR_MESSAGE_BYTES_MAX`] bytes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read_cut")]
     pub message: String,
     /// Facts for programs.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "read_few")]
     pub detail: BTreeMap<String, String>,
     /// Whether the work may have begun. What was not started is always safe to retry.
     #[serde(default = "started_unless_told")]
     pub started: bool,
+}
+
+/// Reads a message; what somebody else sent too long is cut, not refused.
+fn read_cut<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    String::deserialize(deserializer).map(cut)
+}
+
+/// Reads the facts that an error may have; what goes beyond is left out.
+fn read_few<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
+    let detail = BTreeMap::<String, String>::deserialize(deserializer)?;
+    Ok(detail
+        .into_iter()
+        .take(limits::ERROR_DETAIL_ENTRIES_MAX)
+        .map(|(key, value)| (key, cut(value)))
+        .collect())
 }
 
 fn started_unless_told() -> bool {
@@ -154,5 +181,59 @@ impl From<crate::DecodeError> for Error {
             _ => ErrorCode::BadRequest,
         };
         Error::not_started(code, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec;
+
+    #[test]
+    fn a_long_message_is_cut_at_a_characters_end() {
+        let limit = limits::ERROR_MESSAGE_BYTES_MAX;
+        assert_eq!(Error::started(ErrorCode::Internal, "a".repeat(limit)).message.len(), limit);
+        assert_eq!(Error::started(ErrorCode::Internal, "a".repeat(limit + 1)).message.len(), limit);
+        let text = format!("a{}", "é".repeat(limit));
+        let message = Error::started(ErrorCode::Internal, text.clone()).message;
+        assert_eq!(message.len(), limit - 1);
+        assert!(text.starts_with(&message));
+    }
+
+    #[test]
+    fn what_somebody_else_sent_too_long_is_cut() {
+        let long = Error {
+            code: ErrorCode::Busy,
+            message: "a".repeat(limits::ERROR_MESSAGE_BYTES_MAX + 1),
+            detail: (0..100).map(|n| (format!("{n:03}"), String::new())).collect(),
+            started: false,
+        };
+        let read: Error = codec::decode(&codec::encode(&long).unwrap()).unwrap();
+        assert_eq!(read.message.len(), limits::ERROR_MESSAGE_BYTES_MAX);
+        assert_eq!(read.detail.len(), limits::ERROR_DETAIL_ENTRIES_MAX);
+    }
+
+    #[test]
+    fn facts_are_bounded() {
+        let error = (0..100).fold(Error::started(ErrorCode::Busy, ""), |error, n| {
+            error.with_detail(&n.to_string(), "x")
+        });
+        assert_eq!(error.detail.len(), limits::ERROR_DETAIL_ENTRIES_MAX);
+    }
+
+    #[test]
+    fn every_code_reads_as_it_is_written_and_no_two_are_alike() {
+        let mut seen = std::collections::BTreeSet::new();
+        for code in ErrorCode::ALL {
+            assert_eq!(ErrorCode::from_wire(code.as_str()), Some(*code));
+            assert!(seen.insert(code.as_str()) && !code.next_step().is_empty());
+        }
+        assert_eq!(codec::decode(b"\xa5later"), Ok(ErrorCode::Internal));
+    }
+
+    #[test]
+    fn an_error_may_have_started_unless_it_says_otherwise() {
+        let read: Error = codec::decode(b"\x81\xa4code\xa4busy").unwrap();
+        assert_eq!(read, Error::started(ErrorCode::Busy, ""));
     }
 }

@@ -54,10 +54,11 @@ impl Serialize for InvocationId {
 
 impl<'de> Deserialize<'de> for InvocationId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Like every other payload it may come as a str: old encoders know no bin.
         let bytes = <&serde_bytes::Bytes>::deserialize(deserializer)?;
-        let bytes: [u8; 16] =
-            bytes.as_ref().try_into().map_err(|_| serde::de::Error::custom("an id is 16 bytes"))?;
-        Ok(Self(Uuid::from_bytes(bytes)))
+        Uuid::from_slice(bytes)
+            .map(Self)
+            .map_err(|_| serde::de::Error::invalid_length(bytes.len(), &"an id of 16 bytes"))
     }
 }
 
@@ -159,17 +160,22 @@ impl<'a> Invocation<'a> {
     /// Decodes an invocation; texts and payload borrow from `bytes`.
     ///
     /// # Errors
-    /// [`DecodeError`] when the bytes are malformed, of another version or over a limit.
+    /// [`DecodeError`] when the bytes are malformed, of another version or over a limit, or when
+    /// there are both `msg` and `body_ref`.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let invocation: Self = codec::decode(bytes)?;
-        speak(invocation.v)?;
+        let invocation: Self = codec::decode_versioned(bytes, |invocation: &Self| invocation.v)?;
         if !is_operation(invocation.operation) {
             return Err(DecodeError::Shape(format!(
                 "an operation is 1 to {} bytes without control characters",
                 limits::OPERATION_BYTES_MAX
             )));
         }
-        within(invocation.msg.len())?;
+        if invocation.body_ref.is_some() && !invocation.msg.is_empty() {
+            return Err(DecodeError::Shape(
+                "an invocation has `msg` or `body_ref`, not both".into(),
+            ));
+        }
+        within(invocation.msg, invocation.body_ref.as_ref())?;
         Ok(invocation)
     }
 }
@@ -226,8 +232,7 @@ impl<'a> Reply<'a> {
     /// [`DecodeError`] when the bytes are malformed or of another version, or when the reply has
     /// not exactly one of payload, payload by reference and error.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let reply: Self = codec::decode(bytes)?;
-        speak(reply.v)?;
+        let reply: Self = codec::decode_versioned(bytes, |reply: &Self| reply.v)?;
         let answers = usize::from(reply.ok.is_some())
             + usize::from(reply.body_ref.is_some())
             + usize::from(reply.err.is_some());
@@ -236,26 +241,92 @@ impl<'a> Reply<'a> {
                 "a reply has exactly one of `ok`, `body_ref` and `err`".into(),
             ));
         }
-        within(reply.ok.map_or(0, <[u8]>::len))?;
+        within(reply.ok.unwrap_or_default(), reply.body_ref.as_ref())?;
         Ok(reply)
     }
 }
 
-fn speak(version: u8) -> Result<(), DecodeError> {
-    if version == limits::WIRE_VERSION {
-        Ok(())
-    } else {
-        Err(DecodeError::Version { found: version.into() })
-    }
-}
-
-fn within(payload: usize) -> Result<(), DecodeError> {
-    if payload > limits::PAYLOAD_BYTES_MAX {
-        return Err(DecodeError::TooLarge {
-            what: "a payload",
-            found: payload,
-            limit: limits::PAYLOAD_BYTES_MAX,
-        });
+/// Checks a payload against its limit, however it travels.
+fn within(payload: &[u8], reference: Option<&BodyRef>) -> Result<(), DecodeError> {
+    let referenced = reference.map_or(0, |body| usize::try_from(body.length).unwrap_or(usize::MAX));
+    let found = payload.len().max(referenced);
+    if found > limits::PAYLOAD_BYTES_MAX {
+        let limit = limits::PAYLOAD_BYTES_MAX;
+        return Err(DecodeError::TooLarge { what: "a payload", found, limit });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn invocation() -> Invocation<'static> {
+        Invocation::new(InvocationId(Uuid::from_u128(7)), "M", "Run", b"")
+    }
+
+    #[test]
+    fn a_budget_is_the_wish_within_the_limits() {
+        for (wish, budget) in [
+            (None, limits::CALL_TIMEOUT_DEFAULT_MS),
+            (Some(0), limits::CALL_TIMEOUT_DEFAULT_MS),
+            (Some(1), 1),
+            (Some(limits::CALL_TIMEOUT_MAX_MS), limits::CALL_TIMEOUT_MAX_MS),
+            (Some(u32::MAX), limits::CALL_TIMEOUT_MAX_MS),
+        ] {
+            assert_eq!(Invocation { timeout_ms: wish, ..invocation() }.budget_ms(), budget);
+        }
+    }
+
+    #[test]
+    fn an_id_is_sixteen_bytes_as_bin_or_str() {
+        let text = *b"sixteen bytes ok";
+        let expected = InvocationId(Uuid::from_bytes(text));
+        let mut bin = vec![0xc4, 16];
+        bin.extend(text);
+        let mut old_str = vec![0xb0];
+        old_str.extend(text);
+        for bytes in [&bin, &old_str] {
+            assert_eq!(codec::decode::<InvocationId>(bytes), Ok(expected));
+        }
+        let mut array = vec![0xdc, 0, 16];
+        array.extend(text);
+        let written = expected.to_string();
+        let mut long_str = vec![0xd9, 36];
+        long_str.extend(written.bytes());
+        for bytes in [&array[..], &bin[..2], &[0xc4, 0], &[0xc0], &long_str] {
+            assert!(codec::decode::<InvocationId>(bytes).is_err(), "{bytes:02x?}");
+        }
+    }
+
+    #[test]
+    fn payloads_are_bounded_however_they_travel() {
+        let large = BodyRef {
+            object: "o".into(),
+            digest: Digest::of(b""),
+            length: limits::PAYLOAD_BYTES_MAX as u64 + 1,
+        };
+        let by_reference = Invocation { body_ref: Some(large.clone()), ..invocation() };
+        let bytes = by_reference.encode().unwrap();
+        assert!(matches!(Invocation::decode(&bytes), Err(DecodeError::TooLarge { .. })));
+        let reply =
+            Reply { ok: None, body_ref: Some(large), ..Reply::new(invocation().id, "N", Ok(b"")) };
+        let bytes = reply.encode().unwrap();
+        assert!(matches!(Reply::decode(&bytes), Err(DecodeError::TooLarge { .. })));
+
+        let payload = vec![0; limits::PAYLOAD_BYTES_MAX + 1];
+        let bytes = Invocation { msg: &payload, ..invocation() }.encode().unwrap();
+        assert!(matches!(Invocation::decode(&bytes), Err(DecodeError::TooLarge { .. })));
+        let exact = Invocation { msg: &payload[1..], ..invocation() };
+        assert_eq!(Invocation::decode(&exact.encode().unwrap()).as_ref(), Ok(&exact));
+    }
+
+    #[test]
+    fn a_payload_borrows_from_the_message() {
+        let bytes =
+            Invocation { msg: &[1, 2, 3], auth: Some(&[4]), ..invocation() }.encode().unwrap();
+        let decoded = Invocation::decode(&bytes).unwrap();
+        assert!(bytes.as_ptr_range().contains(&decoded.msg.as_ptr()));
+        assert!(bytes.as_ptr_range().contains(&decoded.auth.unwrap().as_ptr()));
+    }
 }

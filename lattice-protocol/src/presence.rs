@@ -65,8 +65,8 @@ impl Heartbeat {
     /// Decodes a heartbeat.
     ///
     /// # Errors
-    /// [`DecodeError`] when the bytes are no heartbeat.
+    /// [`DecodeError`] when the bytes are no heartbeat, or one of another version.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        codec::decode(bytes)
+        codec::decode_versioned(bytes, |heartbeat: &Self| heartbeat.v)
     }
 }

@@ -15,8 +15,10 @@ const NOW_S: u64 = 1_800_000_000;
 const HEADER: &[u8] = b"\0asm\x01\0\0\0";
 
 fn module() -> Vec<u8> {
-    wat::parse_str(r#"(module (memory (export "memory") 1) (func (export "f") (result i32) i32.const 7))"#)
-        .unwrap()
+    wat::parse_str(
+        r#"(module (memory (export "memory") 1) (func (export "f") (result i32) i32.const 7))"#,
+    )
+    .unwrap()
 }
 
 fn request<'a>(issuer: &'a KeyPair, module: &'a KeyPair) -> SignRequest<'a> {
@@ -241,20 +243,19 @@ fn unknown_claims_are_ignored() {
 fn keys_of_the_wrong_kind_are_refused() {
     let (issuer, actor) = pairs();
     let user = KeyPair::new_user();
-    for (claim, key) in
-        [("sub", issuer.public_key()), ("sub", KeyPair::new_service().public_key()), ("iss", actor.public_key())]
-    {
+    for (claim, key) in [
+        ("sub", issuer.public_key()),
+        ("sub", KeyPair::new_service().public_key()),
+        ("iss", actor.public_key()),
+    ] {
         let result = verify_changed(|claims| claims[claim] = json!(key));
-        let wrong = matches!(
-            result,
-            Err(ClaimsError::Key { cause: KeyError::WrongKind { .. }, .. })
-        );
+        let wrong =
+            matches!(result, Err(ClaimsError::Key { cause: KeyError::WrongKind { .. }, .. }));
         assert!(wrong, "{claim}: {result:?}");
     }
-    for result in [
-        sign(&module(), &request(&user, &actor)),
-        sign(&module(), &request(&issuer, &issuer)),
-    ] {
+    for result in
+        [sign(&module(), &request(&user, &actor)), sign(&module(), &request(&issuer, &issuer))]
+    {
         assert!(matches!(result, Err(ClaimsError::Key { .. })), "{result:?}");
     }
     let seedless = KeyPair::from_public_key(&issuer.public_key()).unwrap();
@@ -320,8 +321,14 @@ fn claims_that_nobody_should_sign_are_refused_on_both_sides() {
     let many: Vec<String> = (0..=limits::CAPABILITIES_MAX).map(|n| format!("mesh:{n}")).collect();
     for (change, request) in [
         (json!({"rev": -1}), SignRequest { revision: Some(-1), ..request(&issuer, &actor) }),
-        (json!({"caps": many}), SignRequest { capabilities: many.clone(), ..request(&issuer, &actor) }),
-        (json!({"name": "a\u{1b}[2J"}), SignRequest { name: "a\u{1b}[2J", ..request(&issuer, &actor) }),
+        (
+            json!({"caps": many}),
+            SignRequest { capabilities: many.clone(), ..request(&issuer, &actor) },
+        ),
+        (
+            json!({"name": "a\u{1b}[2J"}),
+            SignRequest { name: "a\u{1b}[2J", ..request(&issuer, &actor) },
+        ),
     ] {
         let there = verify_changed(|claims| {
             for (field, value) in change.as_object().unwrap() {
@@ -350,8 +357,17 @@ fn malformed_tokens_are_refused() {
     let claims = claims_of(&issuer, &actor, &sha(&module()));
     let good = token(&issuer, &claims);
     let mut tokens: Vec<Vec<u8>> = [
-        "", ".", "..", "...", "a.b", "a.b.c", &good[..good.len() - 1], &format!("{good}="),
-        &format!("{good}."), &format!(" {good}"), &format!("{good}\n"),
+        "",
+        ".",
+        "..",
+        "...",
+        "a.b",
+        "a.b.c",
+        &good[..good.len() - 1],
+        &format!("{good}="),
+        &format!("{good}."),
+        &format!(" {good}"),
+        &format!("{good}\n"),
     ]
     .iter()
     .map(|token| token.as_bytes().to_vec())
@@ -401,7 +417,8 @@ fn what_is_no_module_is_refused_by_name() {
     long_length.extend([0, 0xff, 0xff, 0xff, 0xff, 0x0f]);
     let mut long_name = HEADER.to_vec();
     long_name.extend([0, 2, 0xff, 0x7f]);
-    for bytes in [&b""[..], b"\0asm", b"hello, world", b"\0asm\x02\0\0\0", &long_length, &long_name] {
+    for bytes in [&b""[..], b"\0asm", b"hello, world", b"\0asm\x02\0\0\0", &long_length, &long_name]
+    {
         let result = verify(bytes, NOW_S);
         assert!(matches!(result, Err(ClaimsError::NotAModule(_))), "{bytes:?}: {result:?}");
     }

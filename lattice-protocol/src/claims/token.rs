@@ -146,7 +146,8 @@ fn segment<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, ClaimsError
 }
 
 fn to_segment<T: Serialize>(value: &T) -> Result<String, ClaimsError> {
-    let json = serde_json::to_vec(value).map_err(|error| ClaimsError::Signing(error.to_string()))?;
+    let json =
+        serde_json::to_vec(value).map_err(|error| ClaimsError::Signing(error.to_string()))?;
     Ok(BASE64URL_NOPAD.encode(&json))
 }
 

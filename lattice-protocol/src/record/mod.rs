@@ -9,8 +9,8 @@ mod link;
 mod provider;
 mod revocation;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 pub use actor::{ActorLimits, ActorRecord, Isolation, PastRevision};
 pub use link::LinkRecord;
@@ -25,6 +25,9 @@ pub type Labels = std::collections::BTreeMap<String, String>;
 
 /// A record of the registry.
 pub trait Record: Serialize + DeserializeOwned {
+    /// Returns the version of the record.
+    fn version(&self) -> u8;
+
     /// Encodes the record for the registry.
     ///
     /// # Errors
@@ -45,20 +48,18 @@ pub trait Record: Serialize + DeserializeOwned {
                 limit: limits::RECORD_BYTES_MAX,
             });
         }
-        // The version first: a later record may have any other shape.
-        #[derive(Deserialize)]
-        struct Version {
-            v: u64,
-        }
-        let Version { v } = codec::decode(bytes)?;
-        if v != u64::from(limits::WIRE_VERSION) {
-            return Err(DecodeError::Version { found: v });
-        }
-        codec::decode(bytes)
+        codec::decode_versioned(bytes, Self::version)
     }
 }
 
-impl Record for ActorRecord {}
-impl Record for LinkRecord {}
-impl Record for ProviderRecord {}
-impl Record for RevocationRecord {}
+macro_rules! records {
+    ($($record:ident),*) => {$(
+        impl Record for $record {
+            fn version(&self) -> u8 {
+                self.v
+            }
+        }
+    )*};
+}
+
+records!(ActorRecord, LinkRecord, ProviderRecord, RevocationRecord);
