@@ -15,6 +15,9 @@ use crate::process;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
+/// The actors' `rust-version` is 1.95: an older rustc of Debian is as good as none.
+const RUSTC_MINOR_MIN: u32 = 95;
+
 /// Where Debian puts its programs; a `rustup` in the user's PATH must not get in between.
 const DEBIAN_PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
@@ -129,7 +132,7 @@ pub fn build_actors(root: &Path) -> Result<()> {
                 "there is no compiler for {TARGET}, and none could be installed.\n\
                  Install one of these and run this again:\n  \
                  rustup target add {TARGET}\n  \
-                 sudo apt-get install {}",
+                 sudo apt-get install {}    (rustc 1.{RUSTC_MINOR_MIN} or later)",
                 DEBIAN_PACKAGES.join(" ")
             ),
         }
@@ -168,12 +171,20 @@ fn has_standard_library(directory: &Path) -> bool {
 }
 
 fn has_debian_rust() -> bool {
-    let asked = ["--print", "sysroot"];
-    let sysroot = process::output(debian(DEBIAN_RUSTC).args(asked));
+    let version = process::output(debian(DEBIAN_RUSTC).arg("--version"));
+    let sysroot = process::output(debian(DEBIAN_RUSTC).args(["--print", "sysroot"]));
     Path::new(DEBIAN_CARGO).is_file()
+        && version.is_ok_and(|version| is_recent(&version))
         && sysroot.is_ok_and(|sysroot| {
             Path::new(&sysroot).join("lib/rustlib/src/rust/library/std/Cargo.toml").is_file()
         })
+}
+
+/// Says whether `rustc 1.96.0 (…)` is at least [`RUSTC_MINOR_MIN`].
+fn is_recent(version: &str) -> bool {
+    let mut parts = version.split([' ', '.']).skip(1).map(str::parse::<u32>);
+    let (major, minor) = (parts.next(), parts.next());
+    matches!((major, minor), (Some(Ok(1)), Some(Ok(minor))) if minor >= RUSTC_MINOR_MIN)
 }
 
 fn list(directory: &Path) -> Option<Vec<String>> {
@@ -348,7 +359,7 @@ mod tests {
         let bare = Machine { has_target: false, has_rustup: false, ..rich() };
         for machine in [
             Machine { has_debian_rust: false, ..bare.clone() },
-            Machine { linker: None, ..bare.clone() },
+            Machine { linker: None, ..bare },
         ] {
             let step = next_step(&machine, NOTHING_TRIED);
             assert_eq!(step, Step::InstallPackages(Root::Already), "{machine:?}");
@@ -374,6 +385,16 @@ mod tests {
         assert_eq!(choose(&["wasm-ld", "wasm-ld-9", "wasm-ld-14", "ld"]), in_bin("wasm-ld-14"));
         assert_eq!(choose(&["ld.lld", "wasm-ld"]), in_bin("wasm-ld"));
         assert_eq!(choose(&["wasm-ld-next", "wasm-ldd", "ld"]), None);
+    }
+
+    #[test]
+    fn an_old_rustc_is_told_from_a_recent_one() {
+        for version in ["rustc 1.96.0 (ac68faa20 2026-05-25)", "rustc 1.95.0"] {
+            assert!(is_recent(version), "{version}");
+        }
+        for version in ["rustc 1.63.0", "rustc 0.99.0", "rustc", "", "rustc 1.x.0"] {
+            assert!(!is_recent(version), "{version}");
+        }
     }
 
     #[test]

@@ -26,8 +26,10 @@ pub struct ThumbnailResponse {
     pub width: u32,
     /// Its height in pixels.
     pub height: u32,
-    /// The format of the picture that came: `jpeg` or `png`.
+    /// Its format: always `png`.
     pub format: String,
+    /// The format of the picture that came: `jpeg` or `png`.
+    pub source: String,
 }
 
 /// The actor.
@@ -38,13 +40,14 @@ impl Thumbnail {
     /// Returns the picture as a PNG that fits into the box.
     #[operation]
     fn thumbnail(request: ThumbnailRequest) -> Result<ThumbnailResponse> {
-        let (picture, format) = scale::decode(&request.image).map_err(Error::actor)?;
+        let (picture, source) = scale::decode(&request.image).map_err(Error::actor)?;
         let picture = scale::fit(&picture, request.width, request.height).map_err(Error::actor)?;
         Ok(ThumbnailResponse {
             image: ByteBuf::from(scale::encode(&picture).map_err(Error::actor)?),
             width: picture.width(),
             height: picture.height(),
-            format: format.to_owned(),
+            format: "png".to_owned(),
+            source: source.to_owned(),
         })
     }
 }

@@ -1,4 +1,5 @@
 //! Real files through the actor, as the host calls it.
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by a panic")]
 
 use mesh_actor::prelude::*;
 use thumbnail::{Thumbnail, ThumbnailRequest, ThumbnailResponse};
@@ -34,7 +35,8 @@ fn crc32(bytes: &[u8]) -> u32 {
 #[test]
 fn a_jpeg_becomes_a_small_png() {
     let reply = thumbnail(PHOTO, 320, 240).expect("a thumbnail");
-    assert_eq!((reply.width, reply.height, reply.format.as_str()), (320, 213, "jpeg"));
+    assert_eq!((reply.width, reply.height, reply.source.as_str()), (320, 213, "jpeg"));
+    assert_eq!(reply.format, "png");
     let picture = image::load_from_memory_with_format(&reply.image, image::ImageFormat::Png);
     let picture = picture.expect("a PNG").to_rgb8();
     assert_eq!(picture.dimensions(), (320, 213));
@@ -47,7 +49,7 @@ fn a_jpeg_becomes_a_small_png() {
 #[test]
 fn a_png_keeps_its_transparency() {
     let reply = thumbnail(LOGO, 64, 64).expect("a thumbnail");
-    assert_eq!((reply.width, reply.height, reply.format.as_str()), (64, 64, "png"));
+    assert_eq!((reply.width, reply.height, reply.source.as_str()), (64, 64, "png"));
     let picture = image::load_from_memory(&reply.image).expect("a PNG").to_rgba8();
     assert_eq!(picture.get_pixel(0, 0).0[3], 0, "the corner is clear");
     assert_eq!(picture.get_pixel(32, 32).0[3], 255, "the middle is not");

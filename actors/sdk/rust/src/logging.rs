@@ -31,6 +31,12 @@ pub fn init() {
         }
         // Natively a panic belongs to the test that sees it.
         #[cfg(target_arch = "wasm32")]
-        std::panic::set_hook(Box::new(|panic| host::log_line(&format!("PANIC: {panic}"))));
+        std::panic::set_hook(Box::new(|panic| {
+            let text = panic.payload_as_str().unwrap_or("a value that is no text");
+            match panic.location() {
+                Some(place) => host::log_line(&format!("PANIC: {text} ({place})")),
+                None => host::log_line(&format!("PANIC: {text}")),
+            }
+        }));
     });
 }

@@ -13,6 +13,11 @@ use crate::{Error, Result};
 pub struct Raw(pub Vec<u8>);
 
 /// What can be read from a payload: [`Raw`], and whatever serde can deserialize from msgpack.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be read from a payload",
+    label = "neither `Raw` nor a type that implements serde's `Deserialize`",
+    note = "add `#[derive(Deserialize)]` to it; a type that borrows can't outlive the payload"
+)]
 pub trait FromPayload: Sized {
     /// Reads the one value that `payload` holds.
     ///
@@ -23,6 +28,11 @@ pub trait FromPayload: Sized {
 }
 
 /// What can be sent as a payload: [`Raw`], and whatever serde can serialize.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be sent as a payload",
+    label = "neither `Raw` nor a type that implements serde's `Serialize`",
+    note = "add `#[derive(Serialize)]` to it"
+)]
 pub trait ToPayload {
     /// Writes the value, structs as maps with named fields.
     ///

@@ -26,7 +26,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::limits::HOPS_MAX;
-use crate::{Actor, Error, ErrorCode, FromPayload, HostError, Result, ToPayload, logging};
+use crate::{Actor, ErrorCode, FromPayload, HostError, Result, ToPayload, logging};
 
 type Handler = dyn Fn(&str, Vec<u8>) -> Result<Vec<u8>>;
 
@@ -125,10 +125,8 @@ impl Lattice {
         self.0.hops.set(hops + 1);
         let result = target(operation, payload.to_vec());
         self.0.hops.set(hops);
-        result.map_err(|error| match error {
-            Error::Host(error) if error.code == ErrorCode::LimitExceeded => error,
-            error => HostError { code: ErrorCode::ActorError, message: error.to_string() },
-        })
+        result
+            .map_err(|error| HostError { code: ErrorCode::ActorError, message: error.to_string() })
     }
 }
 

@@ -45,6 +45,12 @@ impl Sample {
         Err(Refusal)
     }
 
+    #[cfg(not(test))]
+    #[operation]
+    fn absent(_: Pair) -> Result<()> {
+        Ok(())
+    }
+
     #[operation]
     fn ask(name: String) -> Result<Raw> {
         Target::actor(&name).link("second").call("question", &Raw(vec![1]))

@@ -1,7 +1,7 @@
 //! What `#[actor]` reads and writes, as functions over tokens that tests can call.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, LitStr, Meta, Result};
 use syn::{ReturnType, Type};
@@ -9,8 +9,11 @@ use syn::{ReturnType, Type};
 /// A method that can be called from outside.
 struct Operation {
     name: LitStr,
+    /// Its `#[cfg(…)]`s: what is not compiled is no operation.
+    conditions: Vec<Attribute>,
     method: Ident,
     payload: Option<Type>,
+    output: Type,
 }
 
 /// Expands `#[actor] impl Type { … }`.
@@ -35,7 +38,8 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> 
     }
     let operations = take_operations(&mut block)?;
     let actor = &block.self_ty;
-    let names = operations.iter().map(|operation| &operation.name);
+    let names =
+        operations.iter().map(|Operation { name, conditions, .. }| quote!(#(#conditions)* #name));
     let arms = operations.iter().map(arm);
     let exports = exports(actor);
     Ok(quote! {
@@ -70,6 +74,8 @@ fn take_operations(block: &mut ItemImpl) -> Result<Vec<Operation>> {
         let marks: Vec<Attribute> =
             method.attrs.extract_if(.., |attribute| is_operation(attribute)).collect();
         let Some(mark) = marks.first() else { continue };
+        // A payload is the operation's own, whether or not it takes it apart.
+        method.attrs.push(syn::parse_quote!(#[allow(clippy::needless_pass_by_value)]));
         let found = read_operation(mark, method).and_then(|found| {
             match operations.iter().any(|known| known.name.value() == found.name.value()) {
                 true => Err(Error::new_spanned(
@@ -122,12 +128,12 @@ fn read_operation(mark: &Attribute, method: &ImplItemFn) -> Result<Operation> {
             "an operation has no parameters of type",
         ));
     }
-    if matches!(signature.output, ReturnType::Default) {
+    let ReturnType::Type(_, output) = &signature.output else {
         return Err(Error::new_spanned(
             &signature.ident,
             "an operation returns a `Result`: `-> Result<()>` where there is nothing to say",
         ));
-    }
+    };
     let mut inputs = signature.inputs.iter();
     let payload = match inputs.next() {
         None => None,
@@ -145,29 +151,34 @@ fn read_operation(mark: &Attribute, method: &ImplItemFn) -> Result<Operation> {
             "an operation takes one payload: put the fields into a struct",
         ));
     }
-    Ok(Operation { name, method: signature.ident.clone(), payload })
+    let conditions = method.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+    Ok(Operation {
+        name,
+        conditions: conditions.cloned().collect(),
+        method: signature.ident.clone(),
+        payload,
+        output: (**output).clone(),
+    })
 }
 
-/// Writes the arm of the match that calls `operation`. Its spans are those of the payload's type,
-/// so that a type that can't be read from msgpack is what the compiler points at.
+/// Writes the arm of the match that calls `operation`. Its spans are those of the operation's
+/// types, so that one that msgpack can't express is what the compiler points at.
 fn arm(operation: &Operation) -> TokenStream {
-    let Operation { name, method, payload } = operation;
-    let result = format_ident!("result");
+    let Operation { name, conditions, method, payload, output } = operation;
     let call = match payload {
-        None => quote_spanned!(method.span()=> Self::#method()),
+        None => quote_spanned!(output.span()=> Self::#method()),
         Some(ty) => {
             let read = quote_spanned!(ty.span()=>
                 <#ty as ::mesh_actor::FromPayload>::from_payload(payload));
-            quote! {
+            quote_spanned! {output.span()=>
                 Self::#method(#read.map_err(|error| error.in_operation(operation))?)
             }
         }
     };
+    let answer = quote_spanned!(output.span()=> ::mesh_actor::export::answer);
     quote! {
-        #name => {
-            let #result = #call;
-            ::mesh_actor::export::answer(#result)
-        }
+        #(#conditions)*
+        #name => #answer(#call),
     }
 }
 
