@@ -28,7 +28,7 @@ const DEBIAN_BIN: &str = "/usr/bin";
 const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld"];
 
 /// Time for rustup to fetch the target; a machine without a network must get on to the next way.
-const RUSTUP_WAIT_S: u64 = 180;
+const RUSTUP_WAIT_S: u64 = 120;
 
 /// A compiler that can build for wasm.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,17 +84,19 @@ struct Tried {
     apt: bool,
 }
 
-/// Decides: use what is there, else ask rustup, else install Debian's packages, else give up. No
-/// step is taken twice.
+/// Decides: use the installed target, else ask rustup for it, else use Debian's compiler, else
+/// install that, else give up. No step is taken twice.
 fn next_step(machine: &Machine, tried: Tried) -> Step {
     if machine.has_target {
         return Step::Build(Compiler::Installed);
     }
-    if let (true, Some(linker)) = (machine.has_debian_rust, &machine.linker) {
-        return Step::Build(Compiler::Debian { linker: linker.clone() });
-    }
+    // Before Debian's compiler, even where that is there: with it, every build on a fresh machine
+    // compiles the standard library too.
     if machine.has_rustup && !tried.rustup {
         return Step::AddTarget;
+    }
+    if let (true, Some(linker)) = (machine.has_debian_rust, &machine.linker) {
+        return Step::Build(Compiler::Debian { linker: linker.clone() });
     }
     match machine.root {
         Some(root) if machine.has_apt && !tried.apt => Step::InstallPackages(root),
@@ -208,7 +210,8 @@ fn choose_linker(programs: &[String]) -> Option<PathBuf> {
 
 fn add_target() -> Result<()> {
     let mut command = Command::new("rustup");
-    command.args(["target", "add", TARGET]).env("RUSTUP_MAX_RETRIES", "0");
+    command.args(["target", "add", TARGET]);
+    command.env("RUSTUP_MAX_RETRIES", "0").env("RUST_BACKTRACE", "0");
     process::run_for(&mut command, Duration::from_secs(RUSTUP_WAIT_S))
 }
 
@@ -247,7 +250,7 @@ fn build(root: &Path, compiler: &Compiler) -> Result<()> {
             cargo
         }
     };
-    cargo.current_dir(&actors).args(["build", "--release", "--locked", "--target", TARGET]);
+    cargo.current_dir(&actors).args(["build", "--release", "--target", TARGET]);
     cargo.arg("--target-dir").arg(actors.join("target"));
     for name in &names {
         cargo.args(["--package", name]);
@@ -338,17 +341,22 @@ mod tests {
     const NOTHING_TRIED: Tried = Tried { rustup: false, apt: false };
 
     #[test]
-    fn what_is_there_is_taken_first() {
+    fn the_installed_target_is_taken_first() {
         assert_eq!(next_step(&rich(), NOTHING_TRIED), Step::Build(Compiler::Installed));
-        let machine = Machine { has_target: false, ..rich() };
-        let debian = Compiler::Debian { linker: PathBuf::from("/usr/bin/wasm-ld-14") };
-        assert_eq!(next_step(&machine, NOTHING_TRIED), Step::Build(debian));
     }
 
     #[test]
-    fn rustup_comes_before_packages_and_both_only_once() {
-        let machine = Machine { has_target: false, has_debian_rust: false, ..rich() };
+    fn rustup_comes_before_debian_and_only_once() {
+        let machine = Machine { has_target: false, ..rich() };
         assert_eq!(next_step(&machine, NOTHING_TRIED), Step::AddTarget);
+        let tried = Tried { rustup: true, apt: false };
+        let debian = Compiler::Debian { linker: PathBuf::from("/usr/bin/wasm-ld-14") };
+        assert_eq!(next_step(&machine, tried), Step::Build(debian));
+    }
+
+    #[test]
+    fn packages_are_installed_only_once() {
+        let machine = Machine { has_target: false, has_debian_rust: false, ..rich() };
         let tried = Tried { rustup: true, apt: false };
         assert_eq!(next_step(&machine, tried), Step::InstallPackages(Root::Already));
         assert_eq!(next_step(&machine, Tried { rustup: true, apt: true }), Step::GiveUp);
@@ -357,10 +365,9 @@ mod tests {
     #[test]
     fn half_of_the_packages_is_not_enough() {
         let bare = Machine { has_target: false, has_rustup: false, ..rich() };
-        for machine in [
-            Machine { has_debian_rust: false, ..bare.clone() },
-            Machine { linker: None, ..bare },
-        ] {
+        for machine in
+            [Machine { has_debian_rust: false, ..bare.clone() }, Machine { linker: None, ..bare }]
+        {
             let step = next_step(&machine, NOTHING_TRIED);
             assert_eq!(step, Step::InstallPackages(Root::Already), "{machine:?}");
         }
