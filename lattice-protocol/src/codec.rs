@@ -144,6 +144,14 @@ pub fn decode_versioned<'a, T: Deserialize<'a>>(
     }
 }
 
+/// Checks that there are no more than `limit` of something.
+pub(crate) fn at_most(limit: usize, what: &str, found: usize) -> Result<(), DecodeError> {
+    if found > limit {
+        return Err(DecodeError::Shape(format!("{found} {what} exceed the limit of {limit}")));
+    }
+    Ok(())
+}
+
 /// Reads a text and parses it, without a copy of the text.
 pub(crate) fn parse_text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where

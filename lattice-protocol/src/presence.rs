@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::{self, DecodeError, EncodeError};
 use crate::keys::{ActorKey, NodeKey};
+use crate::limits;
 use crate::names::Digest;
 use crate::record::Labels;
 
@@ -65,8 +66,11 @@ impl Heartbeat {
     /// Decodes a heartbeat.
     ///
     /// # Errors
-    /// [`DecodeError`] when the bytes are no heartbeat, or one of another version.
+    /// [`DecodeError`] when the bytes are no heartbeat, one of another version, or over a limit.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        codec::decode_versioned(bytes, |heartbeat: &Self| heartbeat.v)
+        let heartbeat = codec::decode_versioned(bytes, |heartbeat: &Self| heartbeat.v)?;
+        codec::at_most(limits::LABELS_MAX, "labels", heartbeat.labels.len())?;
+        codec::at_most(limits::HEARTBEAT_ACTORS_MAX, "actors", heartbeat.actors.len())?;
+        Ok(heartbeat)
     }
 }

@@ -175,6 +175,11 @@ pub fn registry_bucket(lattice: &LatticeName) -> String {
     format!("{ROOT}_{lattice}")
 }
 
+/// Returns the lattice whose registry the JetStream stream `stream` holds, if it holds one.
+pub fn lattice_of_registry_stream(stream: &str) -> Option<LatticeName> {
+    stream.strip_prefix("KV_")?.strip_prefix(ROOT)?.strip_prefix('_')?.parse().ok()
+}
+
 /// Returns the subject that a registry key's values are stored under in its stream.
 pub fn registry_subject(lattice: &LatticeName, key: &RegistryKey) -> String {
     format!("$KV.{}.{key}", registry_bucket(lattice))
@@ -239,13 +244,6 @@ pub enum RegistryKey {
     Provider(ProviderKey),
     /// A revocation.
     Revoked(Revoked),
-}
-
-impl RegistryKey {
-    /// Returns the pattern of every actor's key.
-    pub fn all_actors() -> &'static str {
-        "actor.*"
-    }
 }
 
 impl fmt::Display for RegistryKey {

@@ -321,10 +321,7 @@ fn claims_that_nobody_should_sign_are_refused_on_both_sides() {
     let many: Vec<String> = (0..=limits::CAPABILITIES_MAX).map(|n| format!("mesh:{n}")).collect();
     for (change, request) in [
         (json!({"rev": -1}), SignRequest { revision: Some(-1), ..request(&issuer, &actor) }),
-        (
-            json!({"caps": many}),
-            SignRequest { capabilities: many.clone(), ..request(&issuer, &actor) },
-        ),
+        (json!({"caps": many}), SignRequest { capabilities: many, ..request(&issuer, &actor) }),
         (
             json!({"name": "a\u{1b}[2J"}),
             SignRequest { name: "a\u{1b}[2J", ..request(&issuer, &actor) },

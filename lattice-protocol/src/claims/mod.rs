@@ -10,7 +10,7 @@ mod verify;
 
 pub use sign::{SignRequest, sign};
 pub use token::{Claims, ModuleClaims};
-pub use verify::{VerifiedModule, inspect, verify};
+pub use verify::{VerifiedModule, check_period, inspect, verify};
 
 use crate::keys::KeyError;
 

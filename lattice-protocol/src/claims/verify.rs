@@ -120,7 +120,7 @@ fn check_hash(sections: &Sections<'_>, claimed: &str) -> Result<(), ClaimsError>
 }
 
 /// Checks the period of validity: from `nbf` on, up to but without `exp` (RFC 7519, 4.1.4).
-fn check_period(claims: &Claims, now_s: u64) -> Result<(), ClaimsError> {
+pub fn check_period(claims: &Claims, now_s: u64) -> Result<(), ClaimsError> {
     match (claims.nbf, claims.exp) {
         (_, Some(at_s)) if now_s >= at_s => Err(ClaimsError::Expired { at_s }),
         (Some(at_s), _) if now_s < at_s => Err(ClaimsError::NotYetValid { at_s }),
