@@ -87,7 +87,7 @@ async fn lines_can_be_added_to_the_configuration() {
 #[tokio::test]
 async fn three_servers_form_a_cluster_that_survives_the_loss_of_its_leader() {
     let mut cluster = NatsCluster::start().await.unwrap();
-    let client = async_nats::connect(cluster.urls()).await.unwrap();
+    let client = cluster.connect().await.unwrap();
     let store = jetstream::new(client);
     let config = jetstream::stream::Config {
         name: "kept".into(),

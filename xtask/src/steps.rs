@@ -66,7 +66,8 @@ mod tests {
     fn the_summary_shows_each_step_and_which_failed() {
         let mut steps = Steps::new();
         assert_eq!(steps.step("first", || Ok(7)).unwrap(), 7);
-        assert!(steps.step("second", || anyhow::bail!("no")).map(|()| ()).is_err());
+        let failed: anyhow::Result<()> = steps.step("second", || anyhow::bail!("no"));
+        assert!(failed.is_err());
         let text = steps.to_string();
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[0].contains("first") && lines[0].ends_with("ok"), "{text}");

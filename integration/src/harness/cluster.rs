@@ -84,6 +84,16 @@ impl NatsCluster {
         self.servers.iter().map(NatsServer::url).collect::<Vec<_>>().join(",")
     }
 
+    /// Connects to the cluster: to any server, and to another one where that is lost.
+    ///
+    /// # Errors
+    /// When no server answers.
+    pub async fn connect(&self) -> anyhow::Result<async_nats::Client> {
+        let addresses = self.servers.iter().map(|server| server.url().parse());
+        let addresses = addresses.collect::<Result<Vec<async_nats::ServerAddr>, _>>()?;
+        Ok(async_nats::connect(addresses).await?)
+    }
+
     /// Returns the servers.
     pub fn servers(&mut self) -> &mut [NatsServer] {
         &mut self.servers
