@@ -62,7 +62,7 @@ impl Actor {
         options: ActorOptions,
     ) -> Result<Self, CompileError> {
         let module = Module::from_binary(engine.wasmtime(), module.bytes())
-            .map_err(|error| CompileError::Invalid(format!("{error:#}")))?;
+            .map_err(|error| CompileError::Invalid(fault::shown_cause(&error)))?;
         let memory_bytes = options.memory_bytes.min(engine.memory_max_bytes());
         let declared = exports::initial_bytes(&module);
         if declared > memory_bytes {

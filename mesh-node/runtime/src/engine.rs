@@ -198,6 +198,9 @@ fn pooling(slots: u32, memory_max_bytes: u64) -> Config {
 /// For machines whose address space is short: memories take no more of it than they use.
 fn on_demand() -> Config {
     let mut config = base();
-    config.memory_reservation(0).memory_guard_size(0).memory_reservation_for_growth(1024 * 1024);
+    config
+        .memory_reservation(0)
+        .memory_guard_size(0)
+        .memory_reservation_for_growth(limits::GROWTH_RESERVATION_BYTES);
     config
 }

@@ -68,7 +68,7 @@ pub(crate) fn unlinked(error: &wasmtime::Error) -> CompileError {
             module: crate::fault::shown(unknown.module()),
             name: crate::fault::shown(unknown.name()),
         },
-        None => CompileError::ImportType(format!("{error:#}")),
+        None => CompileError::ImportType(crate::fault::shown_cause(error)),
     }
 }
 

@@ -4,7 +4,7 @@ use lattice_protocol::{Error, ErrorCode};
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
 use crate::limiter::Denied;
-use crate::limits::{SHOWN_NAME_CHARACTERS_MAX, TRAP_FRAMES_MAX};
+use crate::limits::{SHOWN_CAUSE_CHARACTERS_MAX, SHOWN_NAME_CHARACTERS_MAX, TRAP_FRAMES_MAX};
 
 /// Why an import ended the guest that called it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -107,8 +107,17 @@ fn frames(error: &wasmtime::Error) -> String {
 
 /// Makes a name out of a module fit to be shown.
 pub(crate) fn shown(name: &str) -> String {
-    name.chars()
-        .take(SHOWN_NAME_CHARACTERS_MAX)
+    cut(name, SHOWN_NAME_CHARACTERS_MAX)
+}
+
+/// Makes an error that may quote a module fit to be shown.
+pub(crate) fn shown_cause(error: &wasmtime::Error) -> String {
+    cut(&format!("{error:#}"), SHOWN_CAUSE_CHARACTERS_MAX)
+}
+
+fn cut(text: &str, characters: usize) -> String {
+    text.chars()
+        .take(characters)
         .map(|character| if character.is_control() { '\u{fffd}' } else { character })
         .collect()
 }

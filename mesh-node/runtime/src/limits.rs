@@ -1,6 +1,6 @@
 //! Every bound of the engine, in one place.
 
-/// Slots of the instance pool: fewest and most that are made, whatever the machine's memory.
+/// Fewest slots of the instance pool that are made, whatever the machine's memory.
 pub const SLOTS_MIN: u32 = 64;
 /// Most slots that are made. Each reserves about 4 GiB of address space, none of it memory.
 pub const SLOTS_MAX: u32 = 4_096;
@@ -12,6 +12,8 @@ pub const MACHINE_MEMORY_UNKNOWN_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 /// Address space per linear memory: with all of a 32-bit memory reserved, compiled code needs no
 /// bounds checks.
 pub const MEMORY_RESERVATION_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+/// Address space beyond what a memory uses, where there is no pool.
+pub const GROWTH_RESERVATION_BYTES: u64 = 1024 * 1024;
 /// Memory of a slot that is reset in place and kept when the slot is free. What exceeds it goes
 /// back to the system.
 pub const SLOT_RESIDENT_BYTES: usize = 1024 * 1024;
@@ -51,7 +53,7 @@ pub const IDLE_TICKS_MAX: u32 = 100;
 pub const WARM_CALLS_MAX: u32 = 10_000;
 /// Growth of a warm instance's memory after which it is replaced.
 pub const WARM_GROWTH_BYTES_MAX: u64 = 8 * 1024 * 1024;
-/// Idle warm instances of all actors may hold one slot of this many.
+/// Idle warm instances of all actors together hold at most the slots divided by this.
 pub const WARM_SLOTS_DIVISOR: u32 = 2;
 
 /// Bytes of a binding or namespace in a host call.
@@ -75,3 +77,5 @@ pub const WASI_RANDOM_CHUNK_BYTES: usize = 256 * 1024;
 pub const TRAP_FRAMES_MAX: usize = 8;
 /// Characters of a name that came out of a module and is shown.
 pub const SHOWN_NAME_CHARACTERS_MAX: usize = 120;
+/// Characters of an error that may quote a module.
+pub const SHOWN_CAUSE_CHARACTERS_MAX: usize = 1_000;

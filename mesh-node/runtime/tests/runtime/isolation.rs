@@ -24,6 +24,28 @@ async fn each_call_has_fresh_memory_by_default() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_at_once_do_not_see_one_another() {
+    let engine = engine(64);
+    let (echo, warm) = (actor(&engine, &guests::echo()), reused(&engine, &guests::caller()));
+    let counter = actor(&engine, &guests::counter());
+    let mut callers = tokio::task::JoinSet::new();
+    for caller in 0u64..32 {
+        let (echo, warm, counter) = (echo.clone(), warm.clone(), counter.clone());
+        callers.spawn(async move {
+            for number in 0..200 {
+                let payload = (caller << 32 | number).to_le_bytes().repeat(50);
+                assert_eq!(call(&echo, "Echo", &payload).await.unwrap(), payload);
+                assert_eq!(call(&warm, "Ask", &payload).await.unwrap(), payload);
+                assert_eq!(count(&counter).await, 1);
+            }
+        });
+    }
+    while let Some(done) = callers.join_next().await {
+        done.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn reused_instances_keep_their_memory_until_they_trap() {
     let engine = engine(4);
