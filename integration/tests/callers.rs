@@ -85,9 +85,10 @@ async fn every_caller_fails_with_the_code_and_the_message_of_an_error() {
 #[tokio::test]
 async fn every_caller_says_that_nobody_serves_the_target() {
     let server = NatsServer::start().await.unwrap();
+    let url = server.url();
     let (target, _) = ActorKey::generate().unwrap();
     for caller in Caller::ALL {
-        let call = caller.call(&server.url(), LATTICE, target.as_str(), "echo", "{}");
+        let call = caller.call(&url, LATTICE, target.as_str(), "echo", "{}");
         let outcome = call.await.unwrap();
         assert_ne!(outcome.code, 0, "{caller:?}");
         assert!(outcome.stderr.starts_with("not_found: "), "{caller:?}: {}", outcome.stderr);

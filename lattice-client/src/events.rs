@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn times_are_written_as_rfc_3339() {
-        let at = |seconds, ms| rfc3339(UNIX_EPOCH + Duration::new(seconds, ms * 1_000_000));
+        let at = |seconds, ms: u32| rfc3339(UNIX_EPOCH + Duration::new(seconds, ms * 1_000_000));
         assert_eq!(at(0, 0), "1970-01-01T00:00:00.000Z");
         assert_eq!(at(951_782_400, 7), "2000-02-29T00:00:00.007Z");
         assert_eq!(at(1_794_916_799, 999), "2026-11-17T11:59:59.999Z");

@@ -1,6 +1,6 @@
 //! The handle of a lattice: one connection, one inbox, and who waits on it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::{Event, jetstream};
@@ -36,9 +36,13 @@ struct Inner {
     mux: Mux,
     retries: RetryBudget,
     connection: watch::Receiver<Connection>,
+    complaint: Complaint,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
+
+/// What the server complained of last.
+type Complaint = Arc<Mutex<Option<String>>>;
 
 impl Lattice {
     /// Connects to NATS and joins a lattice.
@@ -56,7 +60,12 @@ impl Lattice {
         );
         let mux = Mux::new(&inbox);
         let watched = mux.clone();
+        let complaint = Complaint::default();
+        let heard = complaint.clone();
         let nats_options = options.nats().await?.event_callback(move |event| {
+            if let Event::ServerError(error) = &event {
+                *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+            }
             on_event(&event, &state, &watched);
             std::future::ready(())
         });
@@ -79,6 +88,7 @@ impl Lattice {
             mux,
             retries: RetryBudget::default(),
             connection,
+            complaint,
             tasks,
             stop,
         };
@@ -115,6 +125,12 @@ impl Lattice {
     /// Returns a receiver that always knows whether NATS can be reached.
     pub fn connection(&self) -> watch::Receiver<Connection> {
         self.inner.connection.clone()
+    }
+
+    /// Returns what the server complained of last, such as a permission that this client lacks:
+    /// NATS tells nothing more to whoever waits for an answer.
+    pub fn complaint(&self) -> Option<String> {
+        self.inner.complaint.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns how many calls of this client wait for their replies.

@@ -6,7 +6,7 @@
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let lattice = Lattice::connect(ConnectOptions::url("nats://127.0.0.1:4222")).await?;
-//! let target = "MBZ…".parse()?;
+//! let target: lattice_protocol::keys::ActorKey = "MBZ…".parse()?;
 //! let answer = lattice.call(Call::new(target, "echo", b"hello".as_slice())).await?;
 //! println!("{} bytes from {}", answer.payload.len(), answer.node);
 //! lattice.close().await;
@@ -23,6 +23,7 @@
 //! | [`registry`] | records with compare-and-set, the watch, the modules |
 //! | [`events`], [`presence`], [`control`] | what nodes tell and answer |
 //! | [`bodies`] | payloads that exceed one message |
+//! | [`keystore`] | the seeds of whoever uses this machine |
 
 pub mod bodies;
 pub mod call;
@@ -30,6 +31,7 @@ pub mod connect;
 pub mod control;
 pub mod events;
 mod fence;
+pub mod keystore;
 mod lattice;
 pub mod limits;
 mod mux;

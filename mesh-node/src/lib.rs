@@ -1,1 +1,37 @@
+//! A node of the mesh: joins a lattice and serves every actor that its labels allow.
+//!
+//! A node holds nothing that is shared: it is a function of the lattice's registry and its own
+//! labels. What it does with a call, in the order of the files:
+//!
+//! ```text
+//! NATS message ─► actor_host/handler.rs   decode, check, answer
+//!                   └► actor_host/mod.rs  admit, pin a revision, run it
+//!                        └► call_host.rs  what the actor asks of its host
+//!                             └► router.rs  permitted? served here? then in process, else NATS
+//! ```
+//!
+//! What it serves is decided by [`plan`](plan) over [`lattice_view`](lattice_view), both without
+//! I/O, and done by `reconcile.rs` with the modules that `loader.rs` fetches, verifies, compiles
+//! and probes.
 
+mod actor_host;
+mod call_host;
+pub mod cli;
+mod control;
+pub mod dev;
+mod lattice_view;
+pub mod limits;
+mod loader;
+mod node;
+mod permit;
+mod plan;
+mod presence;
+mod reconcile;
+mod refusal;
+mod router;
+mod shared;
+pub mod telemetry;
+mod trust;
+
+pub use node::{Node, NodeError, NodeOptions, Stopped};
+pub use trust::Trust;

@@ -1,1 +1,70 @@
-fn main() {}
+//! `mesh-node`: the command line of a node. See [`mesh_node`] for what it does.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use lattice_client::ConnectError;
+use mesh_node::cli::{Cli, Command};
+use mesh_node::telemetry::Telemetry;
+use mesh_node::{Node, NodeError, dev};
+
+fn main() -> ExitCode {
+    let Cli { command, join, log } = Cli::parse();
+    match run(command, join, log) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mesh-node: {error:#}");
+            exit_code(&error)
+        }
+    }
+}
+
+fn run(
+    command: Option<Command>,
+    join: mesh_node::cli::Join,
+    log: mesh_node::cli::Log,
+) -> anyhow::Result<()> {
+    let telemetry = Telemetry::start(log.log_format, &log.log)?;
+    let traced = telemetry.traced();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        match command {
+            Some(Command::Dev(options)) => dev::run(options, traced, stop_signal()?).await,
+            None => {
+                let signal = stop_signal()?;
+                let node = Node::start(join.into_options(traced)?).await?;
+                let stopped = node.run_until(signal).await;
+                anyhow::ensure!(stopped.abandoned == 0, "{} calls were abandoned", stopped.abandoned);
+                Ok(())
+            }
+        }
+    });
+    telemetry.stop();
+    outcome
+}
+
+/// Returns what completes at SIGTERM or SIGINT; the handlers are in place when this returns.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// The same codes as `meshctl`: 3 no NATS, 6 denied, 1 anything else.
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    let connect = match error.downcast_ref::<NodeError>() {
+        Some(NodeError::Connect(connect)) => Some(connect),
+        _ => error.downcast_ref::<ConnectError>(),
+    };
+    match connect {
+        Some(ConnectError::NoServer { .. }) => ExitCode::from(3),
+        Some(ConnectError::Denied { .. }) => ExitCode::from(6),
+        _ => ExitCode::FAILURE,
+    }
+}

@@ -3,6 +3,7 @@
 //! Every write is compare-and-set on the revision of its key. A write that timed out is read
 //! again before it is reported: records carry their writer's mark, so equal bytes are our own.
 
+mod find;
 mod modules;
 mod watch;
 

@@ -25,6 +25,18 @@ const ECHO: &str = r#"(module
     (call $response (i32.const 4096) (local.get $length))
     (i32.const 1)))"#;
 
+/// Grows its memory by a page as the first allocation of most compilers does, and uses it.
+const GROWER: &str = r#"(module
+  (import "wapc" "__guest_request" (func $request (param i32 i32)))
+  (import "wapc" "__guest_response" (func $response (param i32 i32)))
+  (memory (export "memory") 17)
+  (func (export "__guest_call") (param $operation i32) (param $length i32) (result i32)
+    (local $page i32)
+    (local.set $page (i32.mul (memory.grow (i32.const 1)) (i32.const 65536)))
+    (call $request (i32.const 1024) (local.get $page))
+    (call $response (local.get $page) (local.get $length))
+    (i32.const 1)))"#;
+
 const CALLER: &str = r#"(module
   (import "wapc" "__guest_request" (func $request (param i32 i32)))
   (import "wapc" "__guest_response" (func $response (param i32 i32)))
@@ -89,6 +101,8 @@ fn calls(criterion: &mut Criterion) {
     };
     let (echo, caller) = (wat::parse_str(ECHO).unwrap(), wat::parse_str(CALLER).unwrap());
     bench("echo, fresh memory", &echo, Isolation::PerCall, "Echo");
+    let grower = wat::parse_str(GROWER).unwrap();
+    bench("echo that grows, fresh memory", &grower, Isolation::PerCall, "Echo");
     bench("echo, warm instance", &echo, Isolation::Reuse, "Echo");
     bench("host call, fresh memory", &caller, Isolation::PerCall, "Ask");
     bench("host call, warm instance", &caller, Isolation::Reuse, "Ask");

@@ -1,0 +1,166 @@
+//! Answers what is asked of this node: inventory, prepare, drain, stop.
+
+use std::sync::Arc;
+
+use async_nats::Message;
+use bytes::Bytes;
+use lattice_client::serve::{Handler, ServeError, ServeOptions, Serving};
+use lattice_protocol::control::{Ack, Prepare, Prepared};
+use lattice_protocol::subjects::{self, ControlVerb, Subject};
+use tokio::sync::mpsc;
+
+use crate::limits;
+use crate::loader::Loader;
+use crate::plan;
+use crate::refusal::Refused;
+use crate::shared::Shared;
+
+/// What the node is told to do with itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Finish the calls in flight and serve no more.
+    Drain,
+    /// The same, and end.
+    Stop,
+}
+
+/// Serves the control subjects: those of this node, and those of every node.
+pub(crate) struct Control {
+    own: Serving,
+    every: Serving,
+}
+
+impl Control {
+    pub async fn start(
+        shared: Arc<Shared>,
+        loader: Loader,
+        orders: mpsc::Sender<Order>,
+    ) -> Result<Self, ServeError> {
+        let lattice = shared.lattice.clone();
+        let own = subjects::node_controls(lattice.name(), &shared.key);
+        let every = subjects::every_node_controls(lattice.name());
+        let handler = Arc::new(ControlHandler { shared, loader, orders });
+        let options = |subject: String| ServeOptions {
+            subject,
+            queue_group: None,
+            in_flight_max: limits::CONTROLS_IN_FLIGHT_MAX,
+        };
+        Ok(Self {
+            own: lattice.serve(options(own), handler.clone()).await?,
+            every: lattice.serve(options(every), handler).await?,
+        })
+    }
+
+    pub async fn stop(self) {
+        let bound = std::time::Duration::from_millis(lattice_client::limits::FENCE_TIMEOUT_MS);
+        tokio::join!(self.own.drain(bound), self.every.drain(bound));
+    }
+}
+
+struct ControlHandler {
+    shared: Arc<Shared>,
+    loader: Loader,
+    orders: mpsc::Sender<Order>,
+}
+
+impl ControlHandler {
+    async fn reply(&self, message: &Message, encoded: Result<Vec<u8>, impl std::fmt::Display>) {
+        let Some(to) = message.reply.clone().filter(|to| subjects::is_reply_subject(to)) else {
+            return;
+        };
+        match encoded {
+            Ok(bytes) => {
+                if let Err(error) = self.shared.lattice.nats().publish(to, Bytes::from(bytes)).await {
+                    tracing::debug!(%error, "an answer to a control message could not be sent");
+                }
+            }
+            Err(error) => tracing::error!(%error, "an answer could not be encoded"),
+        }
+    }
+
+    async fn prepare(&self, message: &Message) {
+        let node = self.shared.key.clone();
+        let record = match Prepare::decode(&message.payload) {
+            Ok(prepare) => prepare.record,
+            Err(error) => {
+                let refused = Prepared::Refused { node, error: error.into() };
+                return self.reply(message, refused.encode()).await;
+            }
+        };
+        let reason = if self.shared.is_draining() {
+            Some("the node is leaving".to_owned())
+        } else {
+            plan::missing_label(&self.shared.labels, &record)
+                .map(|label| format!("the node lacks the label {label}"))
+        };
+        if let Some(reason) = reason {
+            let answer = Prepared::NotEligible { node, reason };
+            return self.reply(message, answer.encode()).await;
+        }
+        self.reply(message, Prepared::Working { node: node.clone() }.encode()).await;
+        let outcome = if self.shared.trust.includes(&record.issuer) {
+            self.loader.load(&record, None).await.map(drop)
+        } else {
+            Err(Refused::untrusted(&record.issuer))
+        };
+        let answer = match outcome {
+            Ok(()) => Prepared::Ready { node },
+            Err(refused) => {
+                tracing::warn!(
+                    actor = %record.key, name = %record.name, revision = record.revision,
+                    digest = %record.digest, reason = %refused.error.message,
+                    "refused to prepare a module"
+                );
+                self.tell_refusal(&record, &refused).await;
+                Prepared::Refused { node, error: refused.error }
+            }
+        };
+        self.reply(message, answer.encode()).await;
+    }
+
+    async fn tell_refusal(
+        &self,
+        record: &lattice_protocol::record::ActorRecord,
+        refused: &Refused,
+    ) {
+        let data = crate::refusal::event_data(record, refused);
+        let kind = lattice_protocol::event::EventKind::ActorRefused;
+        self.shared.lattice.tell(kind, self.shared.key.as_str(), record.key.as_str(), data).await;
+    }
+
+    async fn order(&self, message: &Message, order: Order) {
+        self.reply(message, Ack { node: self.shared.key.clone(), error: None }.encode()).await;
+        // A queue that is full holds orders enough.
+        let _ = self.orders.try_send(order);
+    }
+}
+
+impl Handler for ControlHandler {
+    async fn handle(&self, message: Message) {
+        let verb = match message.subject.parse::<Subject>() {
+            Ok(Subject::Control(_, _, verb)) => verb,
+            // Nobody drains a whole lattice by one message.
+            Ok(Subject::ControlAll(_, verb @ (ControlVerb::Inventory | ControlVerb::Prepare))) => {
+                verb
+            }
+            _ => return,
+        };
+        match verb {
+            ControlVerb::Inventory => {
+                self.reply(&message, self.shared.inventory().encode()).await;
+            }
+            ControlVerb::Prepare => self.prepare(&message).await,
+            ControlVerb::Drain => self.order(&message, Order::Drain).await,
+            ControlVerb::Stop => self.order(&message, Order::Stop).await,
+        }
+    }
+
+    async fn refuse(&self, message: Message) {
+        let error = lattice_protocol::Error::not_started(
+            lattice_protocol::ErrorCode::Busy,
+            "the node handles too many control messages",
+        );
+        let ack = Ack { node: self.shared.key.clone(), error: Some(error) };
+        self.reply(&message, ack.encode()).await;
+    }
+}

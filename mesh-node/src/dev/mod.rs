@@ -1,0 +1,89 @@
+//! `mesh-node dev`: a NATS server, a node and keys, all on this machine.
+
+mod server;
+
+use std::future::Future;
+
+use anyhow::Context;
+use lattice_client::ConnectOptions;
+use lattice_client::keystore::{DEFAULT_NAME, KeyStore, SeedKind};
+use lattice_protocol::keys::IssuerKey;
+
+use crate::cli::Dev;
+use crate::node::{Node, NodeOptions};
+use crate::trust::Trust;
+use server::DevServer;
+
+/// Runs a local lattice until `signal`.
+///
+/// # Errors
+/// When no `nats-server` is found or it does not start, or the node can't start.
+pub async fn run(
+    options: Dev,
+    traced: bool,
+    signal: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let store = KeyStore::of_user()?;
+    let issuer = store.load_or_create(SeedKind::Issuer, DEFAULT_NAME)?;
+    if issuer.created {
+        eprintln!("made a development issuer: {}", issuer.path.display());
+    }
+    let trusted: IssuerKey = issuer.public_key().parse().context("the development issuer")?;
+    let mut server = DevServer::start(options.nats_server.as_deref(), options.port).await?;
+    let node_options = NodeOptions {
+        trust: Trust::from_issuers([trusted.clone()]),
+        traced,
+        ..NodeOptions::new(ConnectOptions::url(server.url()).lattice(options.lattice.clone()))
+    };
+    let node = match Node::start(node_options).await {
+        Ok(node) => node,
+        Err(error) => {
+            server.stop().await;
+            return Err(error.into());
+        }
+    };
+    eprintln!("{}", welcome(&server, &options, &node, &trusted));
+    let died = tokio::select! {
+        stopped = node.run_until(signal) => {
+            server.stop().await;
+            anyhow::ensure!(stopped.abandoned == 0, "{} calls were abandoned", stopped.abandoned);
+            return Ok(());
+        }
+        died = server.died() => died,
+    };
+    anyhow::bail!("the NATS server ended: {died}; its log is in {}", server.log().display())
+}
+
+fn welcome(server: &DevServer, options: &Dev, node: &Node, issuer: &IssuerKey) -> String {
+    let url = server.url();
+    let plain = options.port == 4222 && options.lattice.as_str() == "default";
+    let flags = if plain {
+        String::new()
+    } else {
+        format!(" --nats {url} --lattice {}", options.lattice)
+    };
+    format!(
+        "
+A local lattice is up.
+
+  NATS      {url}  (JetStream in {state})
+  lattice   {lattice}
+  node      {node}
+  trusts    {issuer}  (the default issuer of `meshctl sign`)
+
+Try, in another terminal:
+
+  meshctl{flags} ls
+  meshctl sign echo.wasm --name echo --out echo.signed.wasm
+  meshctl{flags} deploy echo.signed.wasm
+  meshctl{flags} call echo echo --text hello
+  mesh-node{flags}{more}            # a second node takes its share
+
+Ctrl-C ends the node, then the server; what was deployed is there next time.
+",
+        state = server.state().display(),
+        lattice = options.lattice,
+        node = node.key(),
+        more = if plain { " --nats nats://127.0.0.1:4222" } else { "" },
+    )
+}

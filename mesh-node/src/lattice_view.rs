@@ -1,0 +1,127 @@
+//! What a node knows of the lattice: the registry's records, without I/O.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use lattice_protocol::keys::{ActorKey, IssuerKey};
+use lattice_protocol::names::{ActorName, Digest};
+use lattice_protocol::record::{ActorRecord, Record, RevocationRecord};
+use lattice_protocol::subjects::{RegistryKey, Revoked};
+use lattice_protocol::{DecodeError, Error, ErrorCode};
+
+/// An actor's record as it is in the registry.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub record: ActorRecord,
+    /// Revision of its key in the registry: tells a newer record from an older one.
+    pub at: u64,
+}
+
+/// What a change of the registry may alter.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Affected {
+    /// One actor.
+    Actor(ActorKey),
+    /// Every actor: a revocation came or went.
+    Everything,
+    /// Nothing that a node serves.
+    Nothing,
+}
+
+/// The records that a node acts on.
+#[derive(Debug, Default)]
+pub(crate) struct LatticeView {
+    actors: BTreeMap<ActorKey, Arc<Wanted>>,
+    revoked: BTreeMap<Revoked, RevocationRecord>,
+}
+
+impl LatticeView {
+    /// Takes in a record.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when it can't be read; what was known before stays.
+    pub fn put(
+        &mut self,
+        key: RegistryKey,
+        value: &[u8],
+        at: u64,
+    ) -> Result<Affected, DecodeError> {
+        Ok(match key {
+            RegistryKey::Actor(key) => {
+                let record = ActorRecord::decode(value)?;
+                if record.key != key {
+                    return Err(DecodeError::Shape(format!(
+                        "the record of {key} is about {}",
+                        record.key
+                    )));
+                }
+                self.actors.insert(key.clone(), Arc::new(Wanted { record, at }));
+                Affected::Actor(key)
+            }
+            RegistryKey::Revoked(what) => {
+                // A revocation whose record can't be read strikes all the same.
+                let record = RevocationRecord::decode(value).unwrap_or(RevocationRecord {
+                    v: lattice_protocol::limits::WIRE_VERSION,
+                    what: what.to_string(),
+                    at_ms: 0,
+                    why: String::new(),
+                    writer: String::new(),
+                });
+                self.revoked.insert(what, record);
+                Affected::Everything
+            }
+            RegistryKey::Link(..) | RegistryKey::Provider(_) => Affected::Nothing,
+        })
+    }
+
+    /// Takes out a record.
+    pub fn remove(&mut self, key: &RegistryKey) -> Affected {
+        match key {
+            RegistryKey::Actor(key) => {
+                self.actors.remove(key);
+                Affected::Actor(key.clone())
+            }
+            RegistryKey::Revoked(what) => {
+                self.revoked.remove(what);
+                Affected::Everything
+            }
+            RegistryKey::Link(..) | RegistryKey::Provider(_) => Affected::Nothing,
+        }
+    }
+
+    /// Returns the record of an actor.
+    pub fn actor(&self, key: &ActorKey) -> Option<&Arc<Wanted>> {
+        self.actors.get(key)
+    }
+
+    /// Returns the keys of all deployed actors.
+    pub fn actors(&self) -> impl Iterator<Item = &ActorKey> {
+        self.actors.keys()
+    }
+
+    /// Returns which actors bear which name.
+    pub fn names(&self) -> HashMap<ActorName, Vec<ActorKey>> {
+        let mut names: HashMap<ActorName, Vec<ActorKey>> = HashMap::new();
+        for (key, wanted) in &self.actors {
+            names.entry(wanted.record.name.clone()).or_default().push(key.clone());
+        }
+        names
+    }
+
+    /// Returns the error that a revocation of the actor, its issuer or its module answers with.
+    pub fn struck(&self, actor: &ActorKey, issuer: &IssuerKey, digest: &Digest) -> Option<Error> {
+        let strikes = [
+            ("actor", Revoked::Actor(actor.clone())),
+            ("issuer", Revoked::Issuer(issuer.clone())),
+            ("module", Revoked::Module(digest.clone())),
+        ];
+        strikes.into_iter().find_map(|(what, key)| {
+            let record = self.revoked.get(&key)?;
+            let why = if record.why.is_empty() { String::new() } else { format!(": {}", record.why) };
+            Some(Error::not_started(
+                ErrorCode::Revoked,
+                format!("{what} {key} was revoked{why}"),
+            ))
+        })
+    }
+}

@@ -1,0 +1,43 @@
+//! Limits of a node, each with its unit in its name.
+
+/// Calls of one actor that may wait for a place, as a multiple of those that may run.
+pub const WAITING_PER_PLACE: u32 = 4;
+/// Calls of one actor whose messages are handled at once, whatever its places: beyond its places
+/// and those that wait for one, a call is only there to be answered `busy`.
+pub const CALLS_IN_FLIGHT_MAX: usize = 65_536;
+/// Longest wait for a place; then the call is answered `busy`.
+pub const PLACE_WAIT_MAX_MS: u64 = 1_000;
+/// Modules that are compiled at once.
+pub const COMPILATIONS_MAX: usize = 2;
+/// Time that a module's fetch may take.
+pub const FETCH_TIMEOUT_MS: u64 = 30_000;
+/// Time that a module's probe may take.
+pub const PROBE_TIMEOUT_MS: u64 = 5_000;
+/// Compiled modules that are kept though nothing serves them (prepared, or just replaced).
+pub const COMPILED_KEPT_MAX: usize = 16;
+/// Pause before a module that could not be fetched is tried again.
+pub const LOAD_RETRY_PAUSE_MS: u64 = 1_000;
+/// Warm instances of an actor with `reuse` isolation.
+pub const WARM_INSTANCES_MAX: u32 = 64;
+/// Time that a drain may take before what still runs is abandoned.
+pub const DRAIN_TIMEOUT_DEFAULT_MS: u64 = 30_000;
+/// Control messages that are handled at once.
+pub const CONTROLS_IN_FLIGHT_MAX: usize = 64;
+/// How long a node tries to reach NATS when it starts.
+pub const START_CONNECT_TIMEOUT_MS: u64 = 30_000;
+/// Pause between two attempts to reach NATS when a node starts.
+pub const START_CONNECT_PAUSE_MS: u64 = 1_000;
+/// Refused modules that a node remembers for its inventory.
+pub const REFUSALS_KEPT_MAX: usize = 1_000;
+/// Bytes of one line of an actor's log.
+pub const LOG_LINE_BYTES_MAX: usize = 8 * 1024;
+/// Interval at which metrics are exported.
+pub const METRICS_INTERVAL_MS: u64 = 10_000;
+/// Spans that wait for export.
+pub const SPANS_QUEUED_MAX: usize = 8_192;
+/// How long `mesh-node dev` waits for the NATS server that it starts.
+pub const DEV_SERVER_START_MS: u64 = 10_000;
+/// How long `mesh-node dev` waits for its NATS server to end before it kills it.
+pub const DEV_SERVER_STOP_MS: u64 = 5_000;
+/// Interval at which `mesh-node dev` looks whether its NATS server answers.
+pub const DEV_SERVER_LOOK_MS: u64 = 20;

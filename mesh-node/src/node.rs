@@ -1,0 +1,219 @@
+//! The node: options, start, run, drain.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lattice_client::registry::RegistryError;
+use lattice_client::serve::ServeError;
+use lattice_client::{ConnectError, ConnectOptions, Lattice};
+use lattice_protocol::event::EventKind;
+use lattice_protocol::keys::{KeyError, NodeKey};
+use lattice_protocol::record::Labels;
+use mesh_runtime::{Engine, EngineError, EngineOptions};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::control::{Control, Order};
+use crate::limits;
+use crate::loader::Loader;
+use crate::presence;
+use crate::reconcile::Reconciler;
+use crate::shared::Shared;
+use crate::trust::Trust;
+
+/// What a node is started with.
+#[derive(Clone, Debug)]
+pub struct NodeOptions {
+    /// How to reach NATS, and which lattice to join.
+    pub connect: ConnectOptions,
+    /// Its labels: actors that want others are not served here.
+    pub labels: Labels,
+    /// Whose modules it loads.
+    pub trust: Trust,
+    /// How the engine is sized.
+    pub engine: EngineOptions,
+    /// Time that calls in flight have when the node leaves.
+    pub drain_bound: Duration,
+    /// How long it tries to reach NATS at its start.
+    pub connect_bound: Duration,
+    /// Whether spans are exported.
+    pub traced: bool,
+}
+
+impl NodeOptions {
+    /// Returns options with defaults for all but the connection.
+    pub fn new(connect: ConnectOptions) -> Self {
+        Self {
+            connect,
+            labels: Labels::new(),
+            trust: Trust::Anybody,
+            engine: EngineOptions::default(),
+            drain_bound: Duration::from_millis(limits::DRAIN_TIMEOUT_DEFAULT_MS),
+            connect_bound: Duration::from_millis(limits::START_CONNECT_TIMEOUT_MS),
+            traced: false,
+        }
+    }
+}
+
+/// Why a node can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// NATS can't be reached.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The registry can't be opened.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The engine can't be built.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The node's own subjects can't be subscribed to.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// No key could be made.
+    #[error("no key could be made for the node: {0}")]
+    Key(#[from] KeyError),
+}
+
+/// How a node ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// Calls that still ran when the drain's bound was reached.
+    pub abandoned: usize,
+}
+
+/// A node that has joined its lattice.
+pub struct Node {
+    shared: Arc<Shared>,
+    control: Control,
+    orders: mpsc::Receiver<Order>,
+    drain: oneshot::Sender<()>,
+    reconciler: JoinHandle<usize>,
+    heartbeats: JoinHandle<()>,
+    service: Option<async_nats::service::Service>,
+    stop: CancellationToken,
+}
+
+impl Node {
+    /// Joins a lattice; returns when the node has begun to follow the registry.
+    ///
+    /// # Errors
+    /// [`NodeError`] naming what is missing.
+    pub async fn start(options: NodeOptions) -> Result<Self, NodeError> {
+        let (key, _) = NodeKey::generate()?;
+        let engine = Engine::new(options.engine)?;
+        let lattice = connect(options.connect, options.connect_bound).await?;
+        let registry = lattice.registry().await?;
+        if options.trust == Trust::Anybody {
+            tracing::warn!(
+                "modules of any issuer are loaded: name those to trust with --trust"
+            );
+        }
+        tracing::warn!(
+            "calls are as safe as the permissions of this NATS server: the lattice has no key of its own"
+        );
+        let shared = Arc::new(Shared::new(
+            lattice.clone(),
+            key.clone(),
+            options.labels,
+            options.trust,
+            options.traced,
+        ));
+        let loader = Loader::new(engine, registry.clone());
+        let (order, orders) = mpsc::channel(4);
+        let control = Control::start(shared.clone(), loader.clone(), order).await?;
+        let (synced, mut is_synced) = watch::channel(false);
+        let reconciler = Reconciler::new(shared.clone(), loader, options.drain_bound, synced);
+        let (drain, drain_asked) = oneshot::channel();
+        let reconciler = tokio::spawn(reconciler.run(registry.watch(), drain_asked));
+        // Only then does the node say that it is there.
+        let _ = is_synced.wait_for(|synced| *synced).await;
+        let stop = CancellationToken::new();
+        let heartbeats = tokio::spawn(presence::beat(shared.clone(), stop.clone()));
+        let service = presence::announce(&shared).await;
+        tell(&shared, EventKind::NodeStarted).await;
+        tracing::info!(node = %key, lattice = %lattice.name(), "joined");
+        Ok(Self { shared, control, orders, drain, reconciler, heartbeats, service, stop })
+    }
+
+    /// Returns the node's key.
+    pub fn key(&self) -> &NodeKey {
+        &self.shared.key
+    }
+
+    /// Returns the lattice that the node has joined.
+    pub fn lattice(&self) -> &Lattice {
+        &self.shared.lattice
+    }
+
+    /// Runs until `signal` or an order to stop, then drains and leaves.
+    pub async fn run_until(mut self, signal: impl Future<Output = ()>) -> Stopped {
+        let mut signal = std::pin::pin!(signal);
+        let mut lost = self.reconciler;
+        let order = tokio::select! {
+            () = &mut signal => Order::Stop,
+            order = self.orders.recv() => order.unwrap_or(Order::Stop),
+            // The connection was closed for good.
+            _ = &mut lost => return Stopped { abandoned: 0 },
+        };
+        let begun = Instant::now();
+        self.shared.start_draining();
+        tracing::info!("draining");
+        tell(&self.shared, EventKind::NodeDraining).await;
+        self.shared.lattice.beat(&self.shared.heartbeat()).await;
+        let _ = self.drain.send(());
+        let abandoned = lost.await.unwrap_or_default();
+        for host in self.shared.hosts() {
+            self.shared.remove_host(host.key());
+        }
+        let took_ms = begun.elapsed().as_millis();
+        tracing::info!(abandoned, took_ms, "drained");
+        if order == Order::Drain {
+            self.shared.lattice.beat(&self.shared.heartbeat()).await;
+            loop {
+                tokio::select! {
+                    () = &mut signal => break,
+                    order = self.orders.recv() => if order != Some(Order::Drain) { break },
+                }
+            }
+        }
+        self.control.stop().await;
+        self.stop.cancel();
+        let _ = self.heartbeats.await;
+        if let Some(service) = self.service {
+            // A server that is gone needs no goodbye.
+            let _ = service.stop().await;
+        }
+        tell(&self.shared, EventKind::NodeStopped).await;
+        self.shared.lattice.close().await;
+        tracing::info!("left");
+        Stopped { abandoned }
+    }
+}
+
+/// Tries to reach NATS until `bound`: nodes and servers are often started together.
+async fn connect(options: ConnectOptions, bound: Duration) -> Result<Lattice, ConnectError> {
+    let options = ConnectOptions {
+        client_name: options.client_name.or_else(|| Some("mesh-node".to_owned())),
+        ..options
+    };
+    let deadline = Instant::now() + bound;
+    loop {
+        match Lattice::connect(options.clone()).await {
+            Err(error @ ConnectError::NoServer { .. }) if Instant::now() < deadline => {
+                tracing::warn!(%error, "waiting for NATS");
+                let pause = Duration::from_millis(limits::START_CONNECT_PAUSE_MS);
+                tokio::time::sleep(pause).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn tell(shared: &Shared, kind: EventKind) {
+    let data = BTreeMap::from([("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
+    shared.lattice.tell(kind, shared.key.as_str(), shared.key.as_str(), data).await;
+}

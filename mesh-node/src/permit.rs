@@ -1,0 +1,69 @@
+//! Whether an actor may make a call: a pure decision over what it was signed for.
+
+use lattice_protocol::keys::ActorKey;
+use lattice_protocol::names::ActorName;
+use lattice_protocol::{Error, ErrorCode};
+
+/// The capability to call any other actor.
+const ANY_ACTOR: &str = "mesh:actor";
+
+/// Decides whether an actor signed with `capabilities` may call the actor `key`, deployed as
+/// `name` where that is known. `mesh:actor` permits every call, `mesh:actor:NAME` and
+/// `mesh:actor:KEY` one target.
+///
+/// # Errors
+/// `unauthorized`, with the capability that would permit it.
+pub(crate) fn actor_call(
+    capabilities: &[String],
+    key: &ActorKey,
+    name: Option<&ActorName>,
+) -> Result<(), Error> {
+    let permitted = capabilities.iter().any(|capability| {
+        capability == ANY_ACTOR
+            || capability.strip_prefix(ANY_ACTOR).and_then(|rest| rest.strip_prefix(':')).is_some_and(
+                |one| one == key.as_str() || name.is_some_and(|name| name.as_str() == one),
+            )
+    });
+    if permitted {
+        return Ok(());
+    }
+    let shown = name.map_or(key.as_str(), ActorName::as_str);
+    Err(Error::not_started(
+        ErrorCode::Unauthorized,
+        format!(
+            "this actor was not signed to call {shown}: sign it with --cap {ANY_ACTOR} \
+             or --cap {ANY_ACTOR}:{shown}"
+        ),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn permitted(capabilities: &[&str], key: &ActorKey, name: &str) -> bool {
+        let capabilities: Vec<_> = capabilities.iter().map(ToString::to_string).collect();
+        actor_call(&capabilities, key, Some(&name.parse().unwrap())).is_ok()
+    }
+
+    #[test]
+    fn deny_is_the_default_and_each_capability_permits_what_it_names() {
+        let (key, _) = ActorKey::generate().unwrap();
+        let (other, _) = ActorKey::generate().unwrap();
+        assert!(!permitted(&[], &key, "pong"));
+        assert!(!permitted(&["mesh:keyvalue", "mesh:actors", "mesh:actor:"], &key, "pong"));
+        assert!(permitted(&["mesh:actor"], &key, "pong"));
+        assert!(permitted(&["mesh:actor:pong"], &key, "pong"));
+        assert!(!permitted(&["mesh:actor:pong"], &key, "pong2"));
+        assert!(permitted(&[&format!("mesh:actor:{key}")], &key, "pong"));
+        assert!(!permitted(&[&format!("mesh:actor:{other}")], &key, "pong"));
+    }
+
+    #[test]
+    fn the_refusal_names_the_capability_that_is_missing() {
+        let (key, _) = ActorKey::generate().unwrap();
+        let error = actor_call(&[], &key, Some(&"pong".parse().unwrap())).unwrap_err();
+        assert_eq!(error.code, ErrorCode::Unauthorized);
+        assert!(error.message.contains("--cap mesh:actor:pong"), "{}", error.message);
+    }
+}

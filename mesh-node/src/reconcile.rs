@@ -1,0 +1,362 @@
+//! Makes what this node serves follow what the registry wants: one loop, one closed set of events.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lattice_client::registry::{Change, RegistryWatch};
+use lattice_client::serve::{ServeOptions, Serving};
+use lattice_protocol::control::Refusal;
+use lattice_protocol::event::EventKind;
+use lattice_protocol::keys::{ActorKey, TargetKey};
+use lattice_protocol::subjects::{self, Subject};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+
+use crate::actor_host::{ActorHost, CallHandler, Revision, Slot};
+use crate::lattice_view::{Affected, LatticeView, Wanted};
+use crate::limits;
+use crate::loader::Loader;
+use crate::plan::{self, Plan};
+use crate::refusal::{self, Refused};
+use crate::shared::Shared;
+
+/// What the loop reacts to.
+enum Event {
+    /// The registry changed.
+    Changed(Change),
+    /// A module is ready, or refused.
+    Loaded(Loaded),
+    /// The node leaves: drain everything within the bound.
+    Drain,
+}
+
+/// What became of loading what a record wants.
+struct Loaded {
+    key: ActorKey,
+    wanted: Arc<Wanted>,
+    outcome: Result<Arc<Revision>, Refused>,
+}
+
+/// What the loop keeps of an actor.
+#[derive(Default)]
+struct Deployment {
+    host: Option<Arc<ActorHost>>,
+    serving: Option<Serving>,
+    /// Registry revision of the record that is being loaded.
+    loading: Option<u64>,
+    /// Registry revision of the record that was refused for good.
+    refused: Option<u64>,
+    /// Registry revision of the record that is served.
+    served: Option<u64>,
+}
+
+/// The loop. Ends when it has drained, or the registry's watch ends.
+pub(crate) struct Reconciler {
+    shared: Arc<Shared>,
+    loader: Loader,
+    view: LatticeView,
+    deployments: HashMap<ActorKey, Deployment>,
+    loads: JoinSet<Loaded>,
+    drains: JoinSet<()>,
+    drain_bound: Duration,
+    synced: watch::Sender<bool>,
+}
+
+impl Reconciler {
+    pub fn new(
+        shared: Arc<Shared>,
+        loader: Loader,
+        drain_bound: Duration,
+        synced: watch::Sender<bool>,
+    ) -> Self {
+        Self {
+            shared,
+            loader,
+            view: LatticeView::default(),
+            deployments: HashMap::new(),
+            loads: JoinSet::new(),
+            drains: JoinSet::new(),
+            drain_bound,
+            synced,
+        }
+    }
+
+    /// Follows the registry until `drain` says to leave; returns how many calls were abandoned.
+    pub async fn run(mut self, mut changes: RegistryWatch, mut drain: oneshot::Receiver<()>) -> usize {
+        loop {
+            let event = tokio::select! {
+                _ = &mut drain => Event::Drain,
+                change = changes.next() => change.map_or(Event::Drain, Event::Changed),
+                Some(Ok(loaded)) = self.loads.join_next() => Event::Loaded(loaded),
+                Some(_) = self.drains.join_next() => continue,
+            };
+            match event {
+                Event::Changed(change) => self.changed(change).await,
+                Event::Loaded(loaded) => self.loaded(loaded).await,
+                Event::Drain => return self.leave().await,
+            }
+        }
+    }
+
+    async fn changed(&mut self, change: Change) {
+        let affected = match change {
+            Change::Put { key, value, at } => {
+                let shown = key.to_string();
+                match self.view.put(key, &value, at) {
+                    Ok(affected) => affected,
+                    Err(error) => {
+                        tracing::warn!(record = shown, %error, "a record is refused");
+                        let data = BTreeMap::from([("reason".to_owned(), error.to_string())]);
+                        self.tell(EventKind::RecordRefused, &shown, data).await;
+                        Affected::Nothing
+                    }
+                }
+            }
+            Change::Removed { key } => self.view.remove(&key),
+            Change::Synced => {
+                self.synced.send_replace(true);
+                Affected::Nothing
+            }
+        };
+        match affected {
+            Affected::Actor(key) => {
+                self.shared.set_names(self.view.names());
+                self.follow(&key).await;
+            }
+            Affected::Everything => {
+                let mut keys: Vec<_> = self.view.actors().cloned().collect();
+                keys.extend(self.deployments.keys().filter(|key| self.view.actor(key).is_none()).cloned());
+                for key in keys {
+                    self.follow(&key).await;
+                }
+            }
+            Affected::Nothing => {}
+        }
+    }
+
+    /// Takes the step that brings one actor nearer to what is wanted of it.
+    async fn follow(&mut self, key: &ActorKey) {
+        let revision = self.host_revision(key);
+        let now = revision.as_ref().map(|revision| plan::Serving { revision: revision.number });
+        match plan::plan(&self.view, key, &self.shared.labels, &self.shared.trust, now) {
+            Plan::Absent => self.stop(key, "undeployed").await,
+            Plan::Answer(error) => self.answer(key, error).await,
+            Plan::Refuse(refused) => self.refuse(key, refused).await,
+            Plan::Serve => self.start_loading(key, revision),
+        }
+    }
+
+    fn host_revision(&self, key: &ActorKey) -> Option<Arc<Revision>> {
+        self.deployments.get(key)?.host.as_ref()?.revision()
+    }
+
+    /// Loads what the newest record wants, unless that is under way or was refused for good.
+    fn start_loading(&mut self, key: &ActorKey, before: Option<Arc<Revision>>) {
+        let Some(wanted) = self.view.actor(key).cloned() else { return };
+        let deployment = self.deployments.entry(key.clone()).or_default();
+        let served = before.is_some() && deployment.served == Some(wanted.at);
+        // One load at a time: its end looks at what is wanted by then.
+        if served || deployment.loading.is_some() || deployment.refused == Some(wanted.at) {
+            return;
+        }
+        deployment.loading = Some(wanted.at);
+        self.spawn_load(key.clone(), wanted, before, Duration::ZERO);
+    }
+
+    fn spawn_load(
+        &mut self,
+        key: ActorKey,
+        wanted: Arc<Wanted>,
+        before: Option<Arc<Revision>>,
+        pause: Duration,
+    ) {
+        let loader = self.loader.clone();
+        self.loads.spawn(async move {
+            tokio::time::sleep(pause).await;
+            let outcome = loader.load(&wanted.record, before.as_deref()).await;
+            Loaded { key, wanted, outcome }
+        });
+    }
+
+    async fn loaded(&mut self, loaded: Loaded) {
+        let Loaded { key, wanted, outcome } = loaded;
+        if let Some(deployment) = self.deployments.get_mut(&key) {
+            deployment.loading = None;
+        }
+        let newest = self.view.actor(&key).is_some_and(|now| now.at == wanted.at);
+        match outcome {
+            Ok(revision) => {
+                // What was decided when the load began may be otherwise now.
+                let now = self.host_revision(&key).map(|now| plan::Serving { revision: now.number });
+                let plan =
+                    plan::plan(&self.view, &key, &self.shared.labels, &self.shared.trust, now);
+                if newest && plan == Plan::Serve {
+                    self.serve(&key, revision).await;
+                    if let Some(deployment) = self.deployments.get_mut(&key) {
+                        deployment.served = Some(wanted.at);
+                    }
+                } else {
+                    self.follow(&key).await;
+                }
+            }
+            Err(refused) if refused.passing && newest => {
+                tracing::warn!(
+                    actor = %key, revision = wanted.record.revision, reason = %refused.error.message,
+                    "a module can't be loaded yet; trying again"
+                );
+                self.remember(&key, &wanted, &refused);
+                if let Some(deployment) = self.deployments.get_mut(&key) {
+                    deployment.loading = Some(wanted.at);
+                }
+                let before = self.host_revision(&key);
+                let pause = Duration::from_millis(limits::LOAD_RETRY_PAUSE_MS);
+                self.spawn_load(key, wanted, before, pause);
+            }
+            Err(refused) if newest => self.refuse(&key, refused).await,
+            Err(_) => self.follow(&key).await,
+        }
+    }
+
+    /// Puts a revision where calls find it: behind the subscription where there is one.
+    async fn serve(&mut self, key: &ActorKey, revision: Arc<Revision>) {
+        self.shared.forget_refusal(key);
+        let mut data = BTreeMap::from([
+            ("name".to_owned(), revision.name.to_string()),
+            ("revision".to_owned(), revision.number.to_string()),
+            ("digest".to_owned(), revision.digest.to_string()),
+        ]);
+        let number = revision.number;
+        let host = self.deployments.get(key).and_then(|deployment| deployment.host.clone());
+        if let Some(host) = host {
+            let before = host.revision().map(|before| before.number);
+            host.swap(Slot::Serving(revision));
+            let before = before.map(|number| number.to_string()).unwrap_or_default();
+            tracing::info!(actor = %key, revision = number, before, "swapped");
+            data.insert("before".to_owned(), before);
+            self.tell(EventKind::ActorSwapped, key.as_str(), data).await;
+        } else if self.subscribe(key, Slot::Serving(revision)).await {
+            tracing::info!(actor = %key, revision = number, "serving");
+            self.tell(EventKind::ActorStarted, key.as_str(), data).await;
+        }
+    }
+
+    /// Answers every call of an actor with `error`, and stops its revision.
+    async fn answer(&mut self, key: &ActorKey, error: lattice_protocol::Error) {
+        if let Some(wanted) = self.view.actor(key).cloned() {
+            self.loader.forget(&wanted.record.digest);
+            self.remember(key, &wanted, &Refused::revoked(error.clone()));
+        }
+        let host = self.deployments.get(key).and_then(|deployment| deployment.host.clone());
+        match host {
+            Some(host) => {
+                if let Some(revision) = host.revision() {
+                    self.loader.forget(&revision.digest);
+                    tracing::warn!(actor = %key, reason = %error.message, "stopped");
+                    let data = BTreeMap::from([("reason".to_owned(), error.message.clone())]);
+                    host.swap(Slot::Refusing(error));
+                    self.tell(EventKind::ActorStopped, key.as_str(), data).await;
+                } else {
+                    host.swap(Slot::Refusing(error));
+                }
+            }
+            None => {
+                tracing::warn!(actor = %key, reason = %error.message, "refused");
+                self.subscribe(key, Slot::Refusing(error)).await;
+            }
+        }
+    }
+
+    /// Leaves what is served as it is, and says why the newest record is not followed.
+    async fn refuse(&mut self, key: &ActorKey, refused: Refused) {
+        let Some(wanted) = self.view.actor(key).cloned() else { return };
+        let deployment = self.deployments.entry(key.clone()).or_default();
+        if deployment.refused.replace(wanted.at) == Some(wanted.at) {
+            return;
+        }
+        let record = &wanted.record;
+        tracing::warn!(
+            actor = %key, name = %record.name, revision = record.revision, digest = %record.digest,
+            reason = %refused.error.message, "refused"
+        );
+        self.remember(key, &wanted, &refused);
+        let data = refusal::event_data(record, &refused);
+        self.tell(EventKind::ActorRefused, key.as_str(), data).await;
+    }
+
+    fn remember(&self, key: &ActorKey, wanted: &Wanted, refused: &Refused) {
+        self.shared.remember_refusal(Refusal {
+            key: key.clone(),
+            digest: wanted.record.digest.clone(),
+            revision: wanted.record.revision,
+            error: refused.error.clone(),
+        });
+    }
+
+    /// Subscribes for an actor; returns whether that went well.
+    async fn subscribe(&mut self, key: &ActorKey, slot: Slot) -> bool {
+        let host = Arc::new(ActorHost::new(key.clone(), self.shared.clone(), slot));
+        let handler = Arc::new(CallHandler::new(host.clone(), self.shared.clone()));
+        let target = TargetKey::Actor(key.clone());
+        let options = ServeOptions {
+            subject: Subject::Call(self.shared.lattice.name().clone(), target.clone()).to_string(),
+            queue_group: Some(subjects::queue_group(&target)),
+            in_flight_max: limits::CALLS_IN_FLIGHT_MAX,
+        };
+        match self.shared.lattice.serve(options, handler).await {
+            Ok(serving) => {
+                self.shared.add_host(&host);
+                let deployment = self.deployments.entry(key.clone()).or_default();
+                deployment.host = Some(host);
+                deployment.serving = Some(serving);
+                true
+            }
+            Err(error) => {
+                tracing::error!(actor = %key, %error, "an actor can't be served");
+                false
+            }
+        }
+    }
+
+    /// Serves an actor no more: leaves its subscription without losing a call.
+    async fn stop(&mut self, key: &ActorKey, reason: &str) {
+        self.shared.forget_refusal(key);
+        let Some(deployment) = self.deployments.remove(key) else { return };
+        self.shared.remove_host(key);
+        if let Some(serving) = deployment.serving {
+            let bound = self.drain_bound;
+            let actor = key.clone();
+            self.drains.spawn(async move {
+                let drained = serving.drain(bound).await;
+                tracing::info!(%actor, fenced = drained.fenced, "left");
+            });
+        }
+        if deployment.host.is_some() {
+            tracing::info!(actor = %key, reason, "stopped");
+            let data = BTreeMap::from([("reason".to_owned(), reason.to_owned())]);
+            self.tell(EventKind::ActorStopped, key.as_str(), data).await;
+        }
+    }
+
+    /// Leaves every subscription; returns how many calls were abandoned at the bound.
+    async fn leave(mut self) -> usize {
+        self.loads.shutdown().await;
+        let bound = self.drain_bound;
+        let mut leaving = JoinSet::new();
+        for (_, deployment) in self.deployments {
+            if let Some(serving) = deployment.serving {
+                leaving.spawn(serving.drain(bound));
+            }
+        }
+        let mut abandoned = 0;
+        while let Some(drained) = leaving.join_next().await {
+            abandoned += drained.map_or(0, |drained| drained.unfinished);
+        }
+        while self.drains.join_next().await.is_some() {}
+        abandoned
+    }
+
+    async fn tell(&self, kind: EventKind, subject: &str, data: BTreeMap<String, String>) {
+        self.shared.lattice.tell(kind, self.shared.key.as_str(), subject, data).await;
+    }
+}

@@ -1,0 +1,159 @@
+//! What the parts of a node share: who it is, what it serves, whether it leaves.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use lattice_client::Lattice;
+use lattice_protocol::control::{Inventory, Refusal};
+use lattice_protocol::keys::{ActorKey, NodeKey};
+use lattice_protocol::names::ActorName;
+use lattice_protocol::presence::Heartbeat;
+use lattice_protocol::record::Labels;
+use lattice_protocol::{Error, ErrorCode, limits as wire};
+
+use crate::actor_host::ActorHost;
+use crate::limits;
+use crate::trust::Trust;
+
+/// What the parts of a node share.
+pub(crate) struct Shared {
+    pub lattice: Lattice,
+    pub key: NodeKey,
+    pub labels: Labels,
+    pub trust: Trust,
+    /// Whether spans are exported: calls pay for them only then.
+    pub traced: bool,
+    /// Calls that were answered.
+    pub calls: AtomicU64,
+    draining: AtomicBool,
+    started: Instant,
+    hosts: ArcSwap<HashMap<ActorKey, Arc<ActorHost>>>,
+    names: ArcSwap<HashMap<ActorName, Vec<ActorKey>>>,
+    refusals: Mutex<BTreeMap<ActorKey, Refusal>>,
+}
+
+impl Shared {
+    pub fn new(lattice: Lattice, key: NodeKey, labels: Labels, trust: Trust, traced: bool) -> Self {
+        Self {
+            lattice,
+            key,
+            labels,
+            trust,
+            traced,
+            calls: AtomicU64::new(0),
+            draining: AtomicBool::new(false),
+            started: Instant::now(),
+            hosts: ArcSwap::default(),
+            names: ArcSwap::default(),
+            refusals: Mutex::default(),
+        }
+    }
+
+    /// Returns whether the node is leaving.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Says that the node is leaving; returns whether it was not before.
+    pub fn start_draining(&self) -> bool {
+        !self.draining.swap(true, Ordering::Relaxed)
+    }
+
+    /// Returns the host of an actor that is served here.
+    pub fn host(&self, key: &ActorKey) -> Option<Arc<ActorHost>> {
+        self.hosts.load().get(key).cloned()
+    }
+
+    /// Returns every host.
+    pub fn hosts(&self) -> Vec<Arc<ActorHost>> {
+        self.hosts.load().values().cloned().collect()
+    }
+
+    /// Adds a host; only the reconciler writes.
+    pub fn add_host(&self, host: &Arc<ActorHost>) {
+        self.hosts.rcu(|hosts| {
+            let mut hosts = HashMap::clone(hosts);
+            hosts.insert(host.key().clone(), host.clone());
+            hosts
+        });
+    }
+
+    /// Takes a host out; only the reconciler writes.
+    pub fn remove_host(&self, key: &ActorKey) {
+        self.hosts.rcu(|hosts| {
+            let mut hosts = HashMap::clone(hosts);
+            hosts.remove(key);
+            hosts
+        });
+    }
+
+    /// Says which actors bear which name.
+    pub fn set_names(&self, names: HashMap<ActorName, Vec<ActorKey>>) {
+        self.names.store(Arc::new(names));
+    }
+
+    /// Returns the actor that bears `name`.
+    ///
+    /// # Errors
+    /// `not_found` when none does, `bad_request` when several do.
+    pub fn actor_named(&self, name: &ActorName) -> Result<ActorKey, Error> {
+        match self.names.load().get(name).map(Vec::as_slice) {
+            Some([key]) => Ok(key.clone()),
+            None | Some([]) => Err(Error::not_started(
+                ErrorCode::NotFound,
+                format!("no actor is deployed as {name}"),
+            )),
+            Some(keys) => Err(Error::not_started(
+                ErrorCode::BadRequest,
+                format!("{} actors are deployed as {name}: call one by its key", keys.len()),
+            )),
+        }
+    }
+
+    /// Remembers that a module is refused, for the inventory.
+    pub fn remember_refusal(&self, refusal: Refusal) {
+        let mut refusals = self.refusals();
+        if refusals.len() < limits::REFUSALS_KEPT_MAX || refusals.contains_key(&refusal.key) {
+            refusals.insert(refusal.key.clone(), refusal);
+        }
+    }
+
+    /// Forgets what was refused of an actor.
+    pub fn forget_refusal(&self, key: &ActorKey) {
+        self.refusals().remove(key);
+    }
+
+    fn refusals(&self) -> MutexGuard<'_, BTreeMap<ActorKey, Refusal>> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns what the node says of itself every second.
+    pub fn heartbeat(&self) -> Heartbeat {
+        let hosts = self.hosts();
+        let mut actors: Vec<_> = hosts.iter().filter_map(|host| host.served()).collect();
+        let actor_count = u32::try_from(actors.len()).unwrap_or(u32::MAX);
+        actors.sort_by(|a, b| a.key.cmp(&b.key));
+        actors.truncate(wire::HEARTBEAT_ACTORS_MAX);
+        Heartbeat {
+            v: wire::WIRE_VERSION,
+            node: self.key.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            labels: self.labels.clone(),
+            uptime_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            draining: self.is_draining(),
+            in_flight: hosts.iter().map(|host| host.in_flight()).sum(),
+            calls: self.calls.load(Ordering::Relaxed),
+            actors,
+            actor_count,
+        }
+    }
+
+    /// Returns what the node is and serves.
+    pub fn inventory(&self) -> Inventory {
+        let refused = self.refusals().values().cloned().collect();
+        Inventory { heartbeat: self.heartbeat(), refused }
+    }
+}
