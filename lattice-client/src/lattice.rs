@@ -70,7 +70,7 @@ impl Lattice {
             std::future::ready(())
         });
         let nats = nats_options
-            .connect(options.servers.as_str())
+            .connect(options.addresses()?)
             .await
             .map_err(|error| ConnectError::from_nats(&options.servers, &error))?;
         let jetstream = jetstream::new(nats.clone());

@@ -11,6 +11,13 @@ pub const COMMAND_QUEUE_CAPACITY: usize = 4_096;
 /// Messages that may wait in one subscription; admission answers `busy` long before.
 pub const SUBSCRIPTION_QUEUE_CAPACITY: usize = 65_536;
 
+/// Lanes that serve one subscription at once.
+pub const LANES_MAX: usize = 8;
+/// Messages that a lane takes at once.
+pub const BATCH_MESSAGES_MAX: usize = 16;
+/// How long a lane may keep a subscription to itself while it handles what it took.
+pub const SUBSCRIPTION_HOLD_MAX_US: u64 = 200;
+
 /// Calls of one client that may wait for their replies.
 pub const PENDING_CALLS_MAX: usize = 65_536;
 /// First pause before a call is tried again.

@@ -108,7 +108,7 @@ fn check(steps: &mut Steps) -> anyhow::Result<()> {
 
 fn build(steps: &mut Steps) -> anyhow::Result<()> {
     steps.step("build: programs", || {
-        run(cargo(&root()).args(["build", "--release"]).args(WORKSPACE).arg("--bins"))
+        run(cargo(&root()).args(["build", "--release"]).args(WORKSPACE).arg("--all-targets"))
     })
 }
 

@@ -76,6 +76,13 @@ impl ConnectOptions {
         self.lattice.clone().unwrap_or_else(LatticeName::default_lattice)
     }
 
+    /// Returns the addresses, one by one.
+    pub(crate) fn addresses(&self) -> Result<Vec<async_nats::ServerAddr>, ConnectError> {
+        let parse = |address: &str| address.trim().parse().ok();
+        let addresses: Option<Vec<_>> = self.servers.split(',').map(parse).collect();
+        addresses.ok_or_else(|| ConnectError::Address { servers: self.servers.clone() })
+    }
+
     /// Builds what async-nats connects with.
     pub(crate) async fn nats(&self) -> Result<async_nats::ConnectOptions, ConnectError> {
         let mut options = async_nats::ConnectOptions::new()
@@ -85,7 +92,7 @@ impl ConnectOptions {
             .ping_interval(Duration::from_millis(limits::PING_INTERVAL_MS))
             .client_capacity(limits::COMMAND_QUEUE_CAPACITY)
             .subscription_capacity(limits::SUBSCRIPTION_QUEUE_CAPACITY)
-            .reconnect_delay_callback(|attempts| reconnect_pause(attempts));
+            .reconnect_delay_callback(reconnect_pause);
         if let Some(path) = &self.creds {
             let creds = read(path).await?;
             options = options.credentials(&creds).map_err(|error| ConnectError::Credentials {
@@ -211,6 +218,16 @@ mod tests {
             reconnect_pause(usize::MAX),
             Duration::from_millis(limits::RECONNECT_PAUSE_MAX_MS)
         );
+    }
+
+    #[test]
+    fn reads_one_address_or_several() {
+        let count = |servers: &str| ConnectOptions::url(servers).addresses().map(|all| all.len());
+        assert_eq!(count("nats://127.0.0.1:4222").unwrap(), 1);
+        assert_eq!(count("nats://a:1, nats://b:2,tls://c:3").unwrap(), 3);
+        for malformed in ["", "nats://a:1,", "http://[", "nats://a:port"] {
+            assert!(count(malformed).is_err(), "{malformed:?}");
+        }
     }
 
     #[tokio::test]
