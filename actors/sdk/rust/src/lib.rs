@@ -32,6 +32,8 @@
 //! - [`log`] is the well-known facade; its lines appear in the node's log under the actor's name.
 //! - A panic is logged with its place, then traps: the caller sees `actor_trapped`.
 //! - [`testing`] runs the same code natively, with a lattice of your choice around it.
+//! - The feature `allocator`, on by default, is a heap that serves a call's first allocations
+//!   without growing the memory. Without it, an actor may bring a `#[global_allocator]` of its own.
 //!
 //! The crate speaks [waPC](https://wapc.io) (imports of module `wapc`, exports `wapc_init` and
 //! `__guest_call`), so that what it builds runs on any host of waPC.
@@ -41,6 +43,8 @@ extern crate self as mesh_actor;
 
 #[cfg(target_arch = "wasm32")]
 mod abi;
+#[cfg(all(target_arch = "wasm32", feature = "allocator"))]
+mod allocator;
 mod error;
 #[doc(hidden)]
 pub mod export;
