@@ -1,0 +1,327 @@
+//! `meshctl ls`.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use lattice_client::Lattice;
+use lattice_client::registry::Registry;
+use lattice_protocol::control::Inventory;
+use lattice_protocol::record::{ActorRecord, LinkRecord};
+use lattice_protocol::subjects::RegistryKey;
+use serde_json::{Value, json};
+
+use crate::diagnose;
+use crate::exit::Failure;
+use crate::output::table;
+use crate::session::{self, Deployed, Session, look};
+use crate::{limits, values};
+
+/// Lists nodes, actors, providers and links: all of them, or one sort.
+///
+/// An actor's revision is the one in the registry; SERVED tells which revisions nodes serve, and
+/// on how many nodes.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  meshctl ls\n  meshctl ls actors -o json\n  meshctl ls nodes --wait 2s"
+)]
+pub struct Ls {
+    /// What to list; everything where absent.
+    #[arg(value_enum)]
+    what: Option<What>,
+    /// Time that nodes have to answer [default: 500ms]
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    wait: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum What {
+    Nodes,
+    Actors,
+    Providers,
+    Links,
+}
+
+/// One sort of things, for programs and for people.
+struct Section {
+    what: What,
+    values: Vec<Value>,
+    headers: &'static [&'static str],
+    rows: Vec<Vec<String>>,
+}
+
+impl Ls {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// [`Failure`] when the lattice can't be reached.
+    pub async fn run(&self, session: &Session) -> Result<(), Failure> {
+        let lattice = session.lattice().await?;
+        let outcome = self.list(session, &lattice).await;
+        let outcome = outcome.map_err(|failure| session::blame(&lattice, failure));
+        lattice.close().await;
+        outcome
+    }
+
+    async fn list(&self, session: &Session, lattice: &Lattice) -> Result<(), Failure> {
+        let wants = |what| self.what.is_none_or(|wanted| wanted == what);
+        let nodes = if wants(What::Nodes) || wants(What::Actors) {
+            let wait = self.wait.unwrap_or(Duration::from_millis(limits::LIST_WAIT_MS));
+            look(lattice, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)).await?
+        } else {
+            Vec::new()
+        };
+        let registry = match self.what {
+            Some(What::Nodes) => None,
+            _ => lattice.existing_registry().await?,
+        };
+        let (deployed, links) = match &registry {
+            Some(registry) => (Deployed::of(registry).await?, links(registry).await?),
+            None => Default::default(),
+        };
+        let sections: Vec<Section> = [
+            node_section(&nodes),
+            actor_section(&deployed, &nodes),
+            provider_section(&deployed),
+            link_section(&links),
+        ]
+        .into_iter()
+        .filter(|section| wants(section.what))
+        .collect();
+        let mut value = json!({ "lattice": lattice.name() });
+        if let Some(fields) = value.as_object_mut() {
+            for section in &sections {
+                fields.insert(section.what.noun().to_owned(), json!(section.values));
+            }
+        }
+        session.output.data(&value, || text(&sections, self.what.is_none()))?;
+        if nodes.is_empty() && wants(What::Nodes) {
+            let name = lattice.name();
+            session.output.progress(&format!(
+                "no node is running on lattice {name}: start one with `mesh-node --nats URL --lattice {name}`"
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl What {
+    fn noun(self) -> &'static str {
+        match self {
+            What::Nodes => "nodes",
+            What::Actors => "actors",
+            What::Providers => "providers",
+            What::Links => "links",
+        }
+    }
+}
+
+fn text(sections: &[Section], all: bool) -> String {
+    let parts: Vec<String> = sections
+        .iter()
+        // Of everything only what there is, but for what every lattice should have.
+        .filter(|section| {
+            !all || !section.rows.is_empty() || matches!(section.what, What::Nodes | What::Actors)
+        })
+        .map(|section| {
+            if section.rows.is_empty() {
+                return format!("no {}\n", section.what.noun());
+            }
+            let title = if all {
+                format!("{} {}\n", section.rows.len(), section.what.noun())
+            } else {
+                String::new()
+            };
+            format!("{title}{}", table(section.headers, &section.rows))
+        })
+        .collect();
+    parts.join("\n")
+}
+
+fn node_section(nodes: &[Inventory]) -> Section {
+    let row = |node: &Inventory| {
+        let beat = &node.heartbeat;
+        vec![
+            beat.node.to_string(),
+            beat.version.clone(),
+            uptime(beat.uptime_ms),
+            beat.actor_count.to_string(),
+            beat.in_flight.to_string(),
+            if beat.draining { "draining".to_owned() } else { "serving".to_owned() },
+            diagnose::labels(&beat.labels),
+        ]
+    };
+    let value = |node: &Inventory| {
+        let mut value = json!(node.heartbeat);
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("refused".to_owned(), json!(node.refused));
+        }
+        value
+    };
+    Section {
+        what: What::Nodes,
+        values: nodes.iter().map(value).collect(),
+        headers: &["NODE", "VERSION", "UPTIME", "ACTORS", "IN FLIGHT", "STATE", "LABELS"],
+        rows: nodes.iter().map(row).collect(),
+    }
+}
+
+fn actor_section(deployed: &Deployed, nodes: &[Inventory]) -> Section {
+    let mut values = Vec::new();
+    let mut rows = Vec::new();
+    for entry in &deployed.actors {
+        let record = &entry.record;
+        let served = served(record, nodes);
+        let refused: Vec<(&str, String)> = nodes
+            .iter()
+            .flat_map(|node| node.refused.iter().map(move |refusal| (node, refusal)))
+            .filter(|(_, refusal)| refusal.key == record.key)
+            .map(|(node, refusal)| (node.heartbeat.node.as_str(), refusal.error.to_string()))
+            .collect();
+        let mut notes: Vec<String> = Vec::new();
+        if record.rolled_back {
+            notes.push("rolled back".to_owned());
+        }
+        notes.extend(deployed.revoked(record).map(|what| format!("revoked: {what}")));
+        notes.extend(refused.iter().map(|(node, why)| format!("refused by {node}: {why}")));
+        rows.push(vec![
+            record.name.to_string(),
+            record.revision.to_string(),
+            count(&served),
+            record.key.to_string(),
+            diagnose::labels(&record.labels),
+            notes.join("; "),
+        ]);
+        let mut value = json!(record);
+        if let Some(fields) = value.as_object_mut() {
+            let served: Vec<Value> = served
+                .iter()
+                .map(|(node, revision)| json!({ "node": node, "revision": revision }))
+                .collect();
+            let refused: Vec<Value> =
+                refused.iter().map(|(node, why)| json!({ "node": node, "reason": why })).collect();
+            fields.insert("served".to_owned(), json!(served));
+            fields.insert("refused".to_owned(), json!(refused));
+            fields.insert("revoked".to_owned(), json!(deployed.revoked(record)));
+        }
+        values.push(value);
+    }
+    Section {
+        what: What::Actors,
+        values,
+        headers: &["NAME", "REVISION", "SERVED", "KEY", "LABELS", "NOTES"],
+        rows,
+    }
+}
+
+/// Returns which nodes serve an actor, and at which revision.
+fn served<'a>(record: &ActorRecord, nodes: &'a [Inventory]) -> Vec<(&'a str, u64)> {
+    nodes
+        .iter()
+        .flat_map(|node| node.heartbeat.actors.iter().map(move |actor| (node, actor)))
+        .filter(|(_, actor)| actor.key == record.key)
+        .map(|(node, actor)| (node.heartbeat.node.as_str(), actor.revision))
+        .collect()
+}
+
+/// Writes how many nodes serve each revision, newest first: `7 on 2 nodes, 6 on 1 node`.
+fn count(served: &[(&str, u64)]) -> String {
+    let mut counts = std::collections::BTreeMap::<u64, usize>::new();
+    for (_, revision) in served {
+        *counts.entry(*revision).or_default() += 1;
+    }
+    if counts.is_empty() {
+        return "nowhere".to_owned();
+    }
+    let plural = |n: usize| if n == 1 { "" } else { "s" };
+    let parts: Vec<String> = counts
+        .iter()
+        .rev()
+        .map(|(revision, n)| format!("{revision} on {n} node{}", plural(*n)))
+        .collect();
+    parts.join(", ")
+}
+
+fn provider_section(deployed: &Deployed) -> Section {
+    let row = |provider: &lattice_protocol::record::ProviderRecord| {
+        vec![
+            provider.name.clone(),
+            provider.key.to_string(),
+            provider.command.join(" "),
+            diagnose::labels(&provider.labels),
+        ]
+    };
+    // What a provider is configured with may be a secret.
+    let value = |provider: &lattice_protocol::record::ProviderRecord| {
+        json!({
+            "name": provider.name,
+            "key": provider.key,
+            "command": provider.command,
+            "labels": provider.labels,
+        })
+    };
+    Section {
+        what: What::Providers,
+        values: deployed.providers.iter().map(value).collect(),
+        headers: &["NAME", "KEY", "COMMAND", "LABELS"],
+        rows: deployed.providers.iter().map(row).collect(),
+    }
+}
+
+async fn links(registry: &Registry) -> Result<Vec<LinkRecord>, Failure> {
+    let found = registry.list(|key| matches!(key, RegistryKey::Link(..))).await?;
+    Ok(found.into_iter().flatten().map(|(_, entry)| entry.record).collect())
+}
+
+fn link_section(links: &[LinkRecord]) -> Section {
+    let row = |link: &LinkRecord| {
+        vec![
+            link.source.to_string(),
+            link.contract.to_string(),
+            link.name.to_string(),
+            link.target.to_string(),
+        ]
+    };
+    let value = |link: &LinkRecord| {
+        json!({
+            "source": link.source,
+            "contract": link.contract,
+            "name": link.name,
+            "target": link.target,
+            "generation": link.generation,
+        })
+    };
+    Section {
+        what: What::Links,
+        values: links.iter().map(value).collect(),
+        headers: &["SOURCE", "CONTRACT", "NAME", "TARGET"],
+        rows: links.iter().map(row).collect(),
+    }
+}
+
+fn uptime(ms: u64) -> String {
+    let seconds = ms / 1_000;
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m{}s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{}h{}m", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{}d{}h", seconds / 86_400, seconds / 3_600 % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn revisions_are_counted_newest_first() {
+        assert_eq!(count(&[]), "nowhere");
+        assert_eq!(count(&[("a", 6), ("b", 7), ("c", 7)]), "7 on 2 nodes, 6 on 1 node");
+    }
+
+    #[test]
+    fn uptimes_are_short() {
+        assert_eq!(uptime(59_999), "59s");
+        assert_eq!(uptime(61_000), "1m1s");
+        assert_eq!(uptime(90_000_000), "1d1h");
+    }
+}

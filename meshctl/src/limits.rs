@@ -1,0 +1,26 @@
+//! Bounds of what a command waits for, each with its unit in its name.
+
+/// Time that nodes have to say that they are there.
+pub const NODES_ANSWER_MS: u64 = 1_500;
+/// Time that `ls` waits for the answers of nodes.
+pub const LIST_WAIT_MS: u64 = 500;
+/// Time that one look at what nodes serve takes, while a command waits for a change.
+pub const LOOK_WAIT_MS: u64 = 300;
+/// Time for a deployment, from the first question to the first answer of the new revision.
+pub const DEPLOY_WAIT_MS: u64 = 60_000;
+/// Time for one question whether the new revision answers.
+pub const PING_TIMEOUT_MS: u64 = 2_000;
+/// Pause between two such questions.
+pub const PING_PAUSE_MS: u64 = 50;
+/// Time in which every node has stopped to serve what was undeployed.
+pub const UNDEPLOY_WAIT_MS: u64 = 15_000;
+/// Time in which every node has stopped to serve what was revoked.
+pub const REVOKE_WAIT_MS: u64 = 5_000;
+/// Time that a node has to finish its calls and leave.
+pub const DRAIN_WAIT_MS: u64 = 60_000;
+/// Time that a node has to acknowledge an order.
+pub const ORDER_TIMEOUT_MS: u64 = 2_000;
+/// Characters that a prefix of a key must have.
+pub const PREFIX_CHARACTERS_MIN: usize = 2;
+/// Names that an error lists.
+pub const NAMES_SHOWN_MAX: usize = 12;
