@@ -25,6 +25,11 @@ pub async fn store_if_large(lattice: &Lattice, payload: &Bytes) -> Result<Option
     if fits(lattice, payload.len()) {
         return Ok(None);
     }
+    // Boxed here and below, lest every call that needs none of it carries its state around.
+    Box::pin(store(lattice, payload)).await.map(Some)
+}
+
+async fn store(lattice: &Lattice, payload: &Bytes) -> Result<BodyRef, Error> {
     within(payload.len() as u64)?;
     let store = bucket(lattice).await?;
     let object = uuid::Uuid::now_v7().simple().to_string();
@@ -32,7 +37,7 @@ pub async fn store_if_large(lattice: &Lattice, payload: &Bytes) -> Result<Option
     store.put(object.as_str(), &mut reader).await.map_err(|error| {
         Error::not_started(ErrorCode::Internal, format!("a large payload can't be stored: {error}"))
     })?;
-    Ok(Some(BodyRef { object, digest: Digest::of(payload), length: payload.len() as u64 }))
+    Ok(BodyRef { object, digest: Digest::of(payload), length: payload.len() as u64 })
 }
 
 /// Fetches what `reference` refers to, and checks its length and digest.
@@ -41,6 +46,10 @@ pub async fn store_if_large(lattice: &Lattice, payload: &Bytes) -> Result<Option
 /// `too_large` above [`wire::PAYLOAD_BYTES_MAX`]; `bad_request` when there is no such object or
 /// it is not what the reference says; `internal` when reading fails.
 pub async fn fetch(lattice: &Lattice, reference: &BodyRef) -> Result<Bytes, Error> {
+    Box::pin(fetch_object(lattice, reference)).await
+}
+
+async fn fetch_object(lattice: &Lattice, reference: &BodyRef) -> Result<Bytes, Error> {
     within(reference.length)?;
     let refuse = |cause: String| {
         Error::not_started(ErrorCode::BadRequest, format!("the payload by reference: {cause}"))
