@@ -1,6 +1,10 @@
 //! End-to-end tests and benches of the mesh, on real servers and real nodes.
 
+pub mod guests;
 pub mod harness;
 pub mod load;
+pub mod proxy;
 pub mod publisher;
 pub mod report;
+pub mod swaps;
+pub mod testbed;

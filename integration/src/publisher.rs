@@ -26,6 +26,8 @@ pub struct Publisher {
     name: String,
     /// Changes what the next record says beside its module.
     pub shape: fn(&mut ActorRecord),
+    /// Unix seconds after which what is signed next is void.
+    pub expires_s: Option<u64>,
 }
 
 impl Publisher {
@@ -38,7 +40,7 @@ impl Publisher {
         let (key, module) = ActorKey::generate()?;
         let registry = lattice.registry().await?;
         let name = name.to_owned();
-        Ok(Self { registry, issuer, issuer_key, module, key, name, shape: |_| {} })
+        Ok(Self { registry, issuer, issuer_key, module, key, name, shape: |_| {}, expires_s: None })
     }
 
     /// Returns the actor's key.
@@ -49,6 +51,15 @@ impl Publisher {
     /// Returns who signs.
     pub fn issuer(&self) -> &IssuerKey {
         &self.issuer_key
+    }
+
+    /// Signs and deploys as a new issuer from now on; the actor stays the same.
+    ///
+    /// # Errors
+    /// When no key can be made.
+    pub fn change_issuer(&mut self) -> anyhow::Result<()> {
+        (self.issuer_key, self.issuer) = IssuerKey::generate()?;
+        Ok(())
     }
 
     /// Returns the registry that is written to.
@@ -70,7 +81,7 @@ impl Publisher {
             revision: Some(i32::try_from(revision)?),
             version: None,
             now_s: now_ms() / 1_000,
-            expires_s: None,
+            expires_s: self.expires_s,
             not_before_s: None,
         };
         Ok(claims::sign(wasm, &request)?.into())
@@ -109,6 +120,17 @@ impl Publisher {
         });
         update.await.context("the record can't be written")?;
         Ok(())
+    }
+
+    /// Deletes the actor's record: it is deployed no more.
+    ///
+    /// # Errors
+    /// When it is not deployed, or the registry does not answer.
+    pub async fn undeploy(&self) -> anyhow::Result<()> {
+        let key = RegistryKey::Actor(self.key.clone());
+        let entry = self.registry.get::<ActorRecord>(&key).await?;
+        let at = entry.context("the actor is not deployed")?.at;
+        Ok(self.registry.delete(&key, at).await?)
     }
 
     /// Waits until a node answers for `revision`.

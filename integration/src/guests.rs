@@ -1,0 +1,61 @@
+//! Guests as WAT, for what no example actor does: to sleep, to harm.
+
+use std::time::Duration;
+
+/// Returns an actor whose `__guest_call` has `body`, beside `items`.
+///
+/// Its memory of four pages holds "default" at 0, "mesh:test" at 16, "Op" at 32 and "a line" at
+/// 48; nothing else is in it.
+///
+/// # Errors
+/// When that is no WAT.
+pub fn guest_of(items: &str, body: &str) -> anyhow::Result<Vec<u8>> {
+    let text = format!(
+        r#"(module
+  (import "wapc" "__guest_request" (func $guest_request (param i32 i32)))
+  (import "wapc" "__guest_response" (func $guest_response (param i32 i32)))
+  (import "wapc" "__guest_error" (func $guest_error (param i32 i32)))
+  (import "wapc" "__host_call" (func $host_call
+    (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "wapc" "__host_response" (func $host_response (param i32)))
+  (import "wapc" "__host_error" (func $host_error (param i32)))
+  (import "wapc" "__console_log" (func $console_log (param i32 i32)))
+  {items}
+  (memory (export "memory") 4)
+  (data (i32.const 0) "default") (data (i32.const 16) "mesh:test")
+  (data (i32.const 32) "Op") (data (i32.const 48) "a line")
+  (func (export "__guest_call") (param $operation i32) (param $length i32) (result i32)
+    {body}))"#
+    );
+    Ok(wat::parse_str(text)?)
+}
+
+/// Returns an actor that has nothing but `body`.
+///
+/// # Errors
+/// When that is no WAT.
+pub fn guest(body: &str) -> anyhow::Result<Vec<u8>> {
+    guest_of("", body)
+}
+
+/// Returns an actor that sleeps as long as its payload says ([`nap`]) and returns it.
+///
+/// # Errors
+/// Never.
+pub fn sleeper() -> anyhow::Result<Vec<u8>> {
+    // A subscription to the monotonic clock at 1024, whose time is at 1048.
+    guest_of(
+        r#"(import "wasi_snapshot_preview1" "poll_oneoff" (func $poll
+             (param i32 i32 i32 i32) (result i32)))
+           (data (i32.const 1040) "\01")"#,
+        "(call $guest_request (i32.const 512) (i32.const 1048))
+         (drop (call $poll (i32.const 1024) (i32.const 2048) (i32.const 1) (i32.const 4096)))
+         (call $guest_response (i32.const 1048) (local.get $length))
+         (i32.const 1)",
+    )
+}
+
+/// Returns the payload that makes [`sleeper`] sleep for `time`.
+pub fn nap(time: Duration) -> Vec<u8> {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).to_le_bytes().to_vec()
+}
