@@ -97,7 +97,7 @@ unsafe impl Allocator for Pages {
         // A memory of all 4 GiB ends where addresses wrap to zero, and nothing may be there.
         let at_the_end = memory_size::<0>().checked_mul(PAGE_BYTES).is_none();
         let bytes = pages * PAGE_BYTES - if at_the_end { 16 } else { 0 };
-        (ptr::without_provenance_mut(before * PAGE_BYTES), bytes, 0)
+        (ptr::with_exposed_provenance_mut(before * PAGE_BYTES), bytes, 0)
     }
 
     fn remap(&self, _: *mut u8, _: usize, _: usize, _: bool) -> *mut u8 {
