@@ -38,7 +38,8 @@ impl Publisher {
     pub async fn new(lattice: &Lattice, name: &str) -> anyhow::Result<Self> {
         let (issuer_key, issuer) = IssuerKey::generate()?;
         let (key, module) = ActorKey::generate()?;
-        let registry = lattice.registry().await?;
+        // What JetStream's client keeps between two awaits is large: it goes to the heap.
+        let registry = Box::pin(lattice.registry()).await?;
         let name = name.to_owned();
         Ok(Self { registry, issuer, issuer_key, module, key, name, shape: |_| {}, expires_s: None })
     }
@@ -92,7 +93,7 @@ impl Publisher {
     /// # Errors
     /// When the registry does not take it.
     pub async fn deploy(&self, signed: &Bytes, revision: u64) -> anyhow::Result<()> {
-        let digest = self.registry.put_module(signed).await?;
+        let digest = Box::pin(self.registry.put_module(signed)).await?;
         let key = RegistryKey::Actor(self.key.clone());
         let update = self.registry.update::<ActorRecord, RegistryError>(&key, |before| {
             let mut record = ActorRecord {
@@ -118,7 +119,7 @@ impl Publisher {
             (self.shape)(&mut record);
             Ok(record)
         });
-        update.await.context("the record can't be written")?;
+        Box::pin(update).await.context("the record can't be written")?;
         Ok(())
     }
 

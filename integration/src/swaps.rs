@@ -129,7 +129,13 @@ pub async fn run(options: SwapOptions) -> anyhow::Result<SwapReport> {
         let actor = served.into_iter().find(|actor| actor.key == *publisher.key());
         last.insert(node.key().to_string(), actor.map_or(0, |actor| actor.revision));
     }
-    Ok(report(options, tally, swaps_ms, last, took))
+    let report = report(options, tally, swaps_ms, last, took);
+    if !report.is_clean() {
+        for node in &mut nodes {
+            eprintln!("{}", node.process().log_tail());
+        }
+    }
+    Ok(report)
 }
 
 fn report(

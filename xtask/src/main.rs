@@ -45,6 +45,12 @@ enum Task {
     },
     /// Measures: the parts with criterion, and calls end to end against raw NATS.
     Bench,
+    /// Swaps a thousand revisions under a running load, and counts what fails.
+    Swaps {
+        /// What follows `--`: `--revisions N`, `--nodes N`, `--concurrency N`, `--json FILE`.
+        #[arg(last = true)]
+        options: Vec<String>,
+    },
     /// Checks format (rustfmt) and lints (clippy) of both workspaces; part of `test`.
     Lint,
 }
@@ -55,6 +61,7 @@ fn main() -> ExitCode {
         Task::Test => tasks::test(),
         Task::Demo { stay } => tasks::demo(stay),
         Task::Bench => tasks::bench(),
+        Task::Swaps { options } => tasks::swaps(&options),
         Task::Lint => tasks::lint(),
     };
     match result {

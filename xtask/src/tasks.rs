@@ -86,6 +86,17 @@ pub fn bench() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Swaps revisions under load.
+///
+/// # Errors
+/// Which step failed, or that calls failed.
+pub fn swaps(options: &[String]) -> anyhow::Result<()> {
+    let mut steps = Steps::new();
+    let tools = prepare(&mut steps)?;
+    build(&mut steps)?;
+    run(with(command(built("mesh-swaps")?, &root()).args(options), &tools))
+}
+
 fn prepare(steps: &mut Steps) -> anyhow::Result<Tools> {
     let tools = steps.step("set-up: tools", Tools::prepare)?;
     steps.step("set-up: actors to wasm", || wasm::build_actors(&root()))?;

@@ -104,13 +104,16 @@ impl Demo {
         sign.extend(capability.into_iter().flat_map(|capability| ["--cap", capability]));
         self.user.ok(&sign).await?;
         let deployed = self.user.ok(&["deploy", signed]).await?;
-        say(&format!("meshctl deploy {name}.signed.wasm    # {}", deployed.trim()));
+        // The first line says who answers; the second is the key, for programs.
+        let answered = deployed.lines().next().unwrap_or_default();
+        say(&format!("meshctl deploy {name}.signed.wasm    # {answered}"));
         Ok(())
     }
 
     async fn call(&self, target: &str, operation: &str, json: &str) -> anyhow::Result<()> {
         let answer = self.user.ok(&["call", target, operation, json]).await?;
-        say(&format!("meshctl call {target} {operation} '{json}'    # {}", answer.trim()));
+        let answer: serde_json::Value = serde_json::from_str(&answer)?;
+        say(&format!("meshctl call {target} {operation} '{json}'    # {answer}"));
         Ok(())
     }
 
