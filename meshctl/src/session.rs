@@ -188,14 +188,23 @@ pub async fn explain(lattice: &Lattice, target: &str, key: Option<&ActorKey>) ->
     blame(lattice, failure)
 }
 
-/// Asks every node what it serves.
+/// Asks every node what it serves. Empty means that there is no node, not that one was slow:
+/// NATS says at once where nobody listens, and after silence they are asked again.
 ///
 /// # Errors
-/// [`Failure`] when the question can't be asked.
+/// [`Failure`] when the question can't be asked, or somebody listens and nobody answers.
 pub async fn look(lattice: &Lattice, wait_ms: u64) -> Result<Vec<Inventory>, Failure> {
-    let mut nodes = lattice.inventories(Duration::from_millis(wait_ms)).await?;
-    nodes.sort_by(|a, b| a.heartbeat.node.cmp(&b.heartbeat.node));
-    Ok(nodes)
+    for wait_ms in [wait_ms, wait_ms.max(limits::NODES_ANSWER_MS)] {
+        let wait = Duration::from_millis(wait_ms);
+        let asked = std::time::Instant::now();
+        let mut nodes = lattice.inventories(wait).await?;
+        if !nodes.is_empty() || asked.elapsed() < wait {
+            nodes.sort_by(|a, b| a.heartbeat.node.cmp(&b.heartbeat.node));
+            return Ok(nodes);
+        }
+    }
+    let failure = Failure::new(Exit::Timeout, "timeout", "nodes listen, but none answers in time");
+    Err(blame(lattice, failure.hint("they may be overloaded: look at their logs, or try again")))
 }
 
 /// Returns the time and a mark for a write.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use lattice_client::Lattice;
+use lattice_protocol::ErrorCode;
 use lattice_protocol::keys::{Node, NodeKey};
 use serde_json::json;
 use tokio::time::Instant;
@@ -77,22 +78,30 @@ impl Drain {
 
 /// Waits until a node is gone (`true`) or serves nothing any more.
 async fn until_left(lattice: &Lattice, node: &NodeKey, end: Instant) -> Result<bool, Failure> {
-    let mut missed = 0;
     loop {
         let nodes = look(lattice, limits::LOOK_WAIT_MS).await?;
-        match nodes.iter().map(|one| &one.heartbeat).find(|beat| beat.node == *node) {
-            // One answer may be late; a node that is gone stays silent.
-            None if missed > 0 => return Ok(true),
-            None => missed += 1,
+        let beat = nodes.iter().map(|one| &one.heartbeat).find(|beat| beat.node == *node);
+        match beat {
             Some(beat) if beat.draining && beat.in_flight == 0 && beat.actor_count == 0 => {
                 return Ok(false);
             }
-            Some(beat) if Instant::now() >= end => {
-                let message = format!("{node} still runs {} calls", beat.in_flight);
-                return Err(Failure::new(Exit::Timeout, "timeout", message)
-                    .hint("give it more time with --wait"));
+            Some(_) => {}
+            // Its answer may be late: gone it is when NATS says that it listens no more.
+            None => {
+                let order = Duration::from_millis(limits::ORDER_TIMEOUT_MS);
+                if matches!(lattice.drain_node(node, false, order).await,
+                    Err(error) if error.code == ErrorCode::NotFound)
+                {
+                    return Ok(true);
+                }
             }
-            Some(_) => missed = 0,
+        }
+        if Instant::now() >= end {
+            let calls = beat.map_or("has not left yet".to_owned(), |beat| {
+                format!("still runs {} calls", beat.in_flight)
+            });
+            return Err(Failure::new(Exit::Timeout, "timeout", format!("{node} {calls}"))
+                .hint("give it more time with --wait"));
         }
     }
 }

@@ -1,10 +1,12 @@
 //! `meshctl revoke`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clap::Args;
 use lattice_client::Lattice;
 use lattice_client::registry::RegistryError;
+use lattice_protocol::keys::NodeKey;
 use lattice_protocol::limits::WIRE_VERSION;
 use lattice_protocol::record::RevocationRecord;
 use lattice_protocol::subjects::{RegistryKey, Revoked};
@@ -57,13 +59,17 @@ impl Revoke {
             why: self.why.clone(),
             writer: write.writer,
         };
-        let changed = match registry.put(&RegistryKey::Revoked(what.clone()), &record, None).await {
+        let key = RegistryKey::Revoked(what.clone());
+        let (before, written) =
+            tokio::join!(look(lattice, limits::LIST_WAIT_MS), registry.put(&key, &record, None));
+        let changed = match written {
             Ok(_) => true,
             Err(RegistryError::Conflict { .. }) => false,
             Err(error) => return Err(error.into()),
         };
         session.output.progress("waiting until no node serves it");
-        let nodes = until_struck(lattice, &what).await?;
+        let known = before?.into_iter().map(|node| node.heartbeat.node).collect();
+        let nodes = until_struck(lattice, &what, known).await?;
         let value = json!({ "revoked": what.to_string(), "changed": changed, "nodes": nodes });
         session.output.data(&value, || {
             let already = if changed { "" } else { " already" };
@@ -85,24 +91,36 @@ impl Revoke {
     }
 }
 
-/// Waits until no node serves what is struck; returns how many nodes said so.
-async fn until_struck(lattice: &Lattice, what: &Revoked) -> Result<usize, Failure> {
+/// Waits until each node of `unsure`, and each that shows up meanwhile, has said that it does not
+/// serve what is struck; returns how many said so.
+async fn until_struck(
+    lattice: &Lattice,
+    what: &Revoked,
+    mut unsure: BTreeSet<NodeKey>,
+) -> Result<usize, Failure> {
     let end = Instant::now() + Duration::from_millis(limits::REVOKE_WAIT_MS);
     let deployed = Deployed::read(lattice).await?;
+    let mut clean = BTreeSet::new();
     loop {
         let nodes = look(lattice, limits::LOOK_WAIT_MS).await?;
-        let serving: Vec<&str> = nodes
-            .iter()
-            .filter(|node| {
-                node.heartbeat.actors.iter().any(|served| struck(what, served, &deployed.actors))
-            })
-            .map(|node| node.heartbeat.node.as_str())
-            .collect();
-        if serving.is_empty() {
-            return Ok(nodes.len());
+        for node in nodes.into_iter().map(|node| node.heartbeat) {
+            let serves = node.actors.iter().any(|served| struck(what, served, &deployed.actors));
+            let (from, to) = match serves {
+                true => (&mut clean, &mut unsure),
+                false => (&mut unsure, &mut clean),
+            };
+            from.remove(&node.node);
+            to.insert(node.node);
+        }
+        if unsure.is_empty() {
+            return Ok(clean.len());
         }
         if Instant::now() >= end {
-            let message = format!("{what} is revoked, but still served by {}", serving.join(", "));
+            let nodes: Vec<&str> = unsure.iter().map(AsRef::as_ref).collect();
+            let message = format!(
+                "{what} is revoked, but these nodes serve it still or do not answer: {}",
+                nodes.join(", ")
+            );
             return Err(Failure::new(Exit::Timeout, "timeout", message)
                 .hint("look at the log of that node, or end it with `meshctl drain NODE --stop`"));
         }
