@@ -26,7 +26,18 @@ pub async fn store_if_large(lattice: &Lattice, payload: &Bytes) -> Result<Option
         return Ok(None);
     }
     // Boxed here and below, lest every call that needs none of it carries its state around.
-    Box::pin(store(lattice, payload)).await.map(Some)
+    within_time(Box::pin(store(lattice, payload))).await.map(Some)
+}
+
+/// JetStream has no bound of its own for a whole object.
+async fn within_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let bound = Duration::from_millis(limits::BODY_TIMEOUT_MS);
+    tokio::time::timeout(bound, work).await.unwrap_or_else(|_| {
+        Err(Error::not_started(
+            ErrorCode::Internal,
+            format!("a large payload did not travel within {} ms", limits::BODY_TIMEOUT_MS),
+        ))
+    })
 }
 
 async fn store(lattice: &Lattice, payload: &Bytes) -> Result<BodyRef, Error> {
@@ -46,7 +57,7 @@ async fn store(lattice: &Lattice, payload: &Bytes) -> Result<BodyRef, Error> {
 /// `too_large` above [`wire::PAYLOAD_BYTES_MAX`]; `bad_request` when there is no such object or
 /// it is not what the reference says; `internal` when reading fails.
 pub async fn fetch(lattice: &Lattice, reference: &BodyRef) -> Result<Bytes, Error> {
-    Box::pin(fetch_object(lattice, reference)).await
+    within_time(Box::pin(fetch_object(lattice, reference))).await
 }
 
 async fn fetch_object(lattice: &Lattice, reference: &BodyRef) -> Result<Bytes, Error> {

@@ -50,6 +50,8 @@ pub const WATCH_RETRY_PAUSE_MS: u64 = 200;
 /// Changes of the registry that may wait for their reader.
 pub const WATCH_QUEUE_CAPACITY: usize = 1_024;
 
+/// Time that a payload may take to or from the object store.
+pub const BODY_TIMEOUT_MS: u64 = 30_000;
 /// How long a payload that travels by object store is kept.
 pub const BODY_KEPT_MS: u64 = 600_000;
 /// Room that is left in a message for all but its payload before the payload travels by object

@@ -46,9 +46,9 @@ codes! {
     /// Nothing serves the target.
     NotFound = "not_found", "see what is deployed with `meshctl ls actors`";
     /// The actor has no link for the contract.
-    NoLink = "no_link", "add one with `meshctl link put`";
+    NoLink = "no_link", "bind the contract to a provider or an actor with a link";
     /// The linked provider does not answer.
-    ProviderUnavailable = "provider_unavailable", "see whether the provider runs with `meshctl ls providers`";
+    ProviderUnavailable = "provider_unavailable", "see whether the provider runs, and its log";
     /// All places are taken.
     Busy = "busy", "retry later, or start another node";
     /// The node is leaving.

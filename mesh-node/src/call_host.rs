@@ -45,7 +45,7 @@ impl Host for CallHost {
     }
 
     fn log(&self, source: LogSource, text: &str) {
-        log_line(&self.revision.name.to_string(), self.revision.number, source, text);
+        log_line(self.revision.name.as_str(), self.revision.number, source, text);
     }
 }
 

@@ -119,10 +119,23 @@ pub struct Join {
 #[derive(Clone, Debug, Args)]
 pub struct Log {
     /// How the log is written, to stderr
-    #[arg(long, global = true, value_enum, default_value_t, env = "MESH_LOG_FORMAT", value_name = "FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        env = "MESH_LOG_FORMAT",
+        value_name = "FORMAT"
+    )]
     pub log_format: LogFormat,
     /// What is logged, as RUST_LOG is written: `info`, `mesh_node=debug`, `actor=trace` …
-    #[arg(long, global = true, default_value = "info,async_nats=warn", env = "RUST_LOG", value_name = "FILTER")]
+    #[arg(
+        long,
+        global = true,
+        default_value = "info,async_nats=warn",
+        env = "RUST_LOG",
+        value_name = "FILTER"
+    )]
     pub log: String,
 }
 
@@ -142,9 +155,7 @@ impl Join {
     pub fn into_options(self, traced: bool) -> Result<NodeOptions, ContextError> {
         let from = match &self.nats_context {
             Some(name) => ConnectOptions::context(name)?,
-            None => {
-                ConnectOptions::url(self.nats.as_deref().unwrap_or("nats://127.0.0.1:4222"))
-            }
+            None => ConnectOptions::url(self.nats.as_deref().unwrap_or("nats://127.0.0.1:4222")),
         };
         let connect = ConnectOptions {
             lattice: Some(self.lattice),
@@ -193,7 +204,8 @@ mod tests {
         assert_eq!(options.labels.get("gpu").map(String::as_str), Some("a=b"));
         assert_eq!(options.trust, Trust::Anybody);
         let (issuer, _) = IssuerKey::generate().unwrap();
-        let options = parse(&["--trust", issuer.as_str()]).unwrap().join.into_options(false).unwrap();
+        let options =
+            parse(&["--trust", issuer.as_str()]).unwrap().join.into_options(false).unwrap();
         assert_eq!(options.trust, Trust::from_issuers([issuer]));
     }
 

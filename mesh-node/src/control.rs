@@ -70,7 +70,8 @@ impl ControlHandler {
         };
         match encoded {
             Ok(bytes) => {
-                if let Err(error) = self.shared.lattice.nats().publish(to, Bytes::from(bytes)).await {
+                if let Err(error) = self.shared.lattice.nats().publish(to, Bytes::from(bytes)).await
+                {
                     tracing::debug!(%error, "an answer to a control message could not be sent");
                 }
             }
@@ -160,7 +161,14 @@ impl Handler for ControlHandler {
             lattice_protocol::ErrorCode::Busy,
             "the node handles too many control messages",
         );
-        let ack = Ack { node: self.shared.key.clone(), error: Some(error) };
-        self.reply(&message, ack.encode()).await;
+        let node = self.shared.key.clone();
+        let encoded = match message.subject.parse::<Subject>() {
+            Ok(Subject::Control(_, _, ControlVerb::Prepare))
+            | Ok(Subject::ControlAll(_, ControlVerb::Prepare)) => {
+                Prepared::Refused { node, error }.encode()
+            }
+            _ => Ack { node, error: Some(error) }.encode(),
+        };
+        self.reply(&message, encoded).await;
     }
 }

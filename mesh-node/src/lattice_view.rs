@@ -117,11 +117,9 @@ impl LatticeView {
         ];
         strikes.into_iter().find_map(|(what, key)| {
             let record = self.revoked.get(&key)?;
-            let why = if record.why.is_empty() { String::new() } else { format!(": {}", record.why) };
-            Some(Error::not_started(
-                ErrorCode::Revoked,
-                format!("{what} {key} was revoked{why}"),
-            ))
+            let why =
+                if record.why.is_empty() { String::new() } else { format!(": {}", record.why) };
+            Some(Error::not_started(ErrorCode::Revoked, format!("{what} {key} was revoked{why}")))
         })
     }
 }

@@ -116,7 +116,8 @@ impl Loader {
             .await
             .map_err(|error| Refused::passing(format!("the compilation ended early: {error}")))??;
         drop(place);
-        let probe = Arc::new(ProbeHost { name: record.name.to_string(), revision: record.revision });
+        let probe =
+            Arc::new(ProbeHost { name: record.name.to_string(), revision: record.revision });
         let deadline = Instant::now() + Duration::from_millis(limits::PROBE_TIMEOUT_MS);
         actor.probe(probe, deadline).await.map_err(|error| Refused::failed_probe(&error))?;
         let compiled = Arc::new(Compiled {

@@ -10,7 +10,7 @@ use mesh_node::{Node, NodeError, dev};
 
 fn main() -> ExitCode {
     let Cli { command, join, log } = Cli::parse();
-    match run(command, join, log) {
+    match run(command, join, &log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("mesh-node: {error:#}");
@@ -22,19 +22,25 @@ fn main() -> ExitCode {
 fn run(
     command: Option<Command>,
     join: mesh_node::cli::Join,
-    log: mesh_node::cli::Log,
+    log: &mesh_node::cli::Log,
 ) -> anyhow::Result<()> {
     let telemetry = Telemetry::start(log.log_format, &log.log)?;
     let traced = telemetry.traced();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         match command {
-            Some(Command::Dev(options)) => dev::run(options, traced, stop_signal()?).await,
+            Some(Command::Dev(options)) => {
+                Box::pin(dev::run(options, traced, stop_signal()?)).await
+            }
             None => {
                 let signal = stop_signal()?;
-                let node = Node::start(join.into_options(traced)?).await?;
+                let node = Box::pin(Node::start(join.into_options(traced)?)).await?;
                 let stopped = node.run_until(signal).await;
-                anyhow::ensure!(stopped.abandoned == 0, "{} calls were abandoned", stopped.abandoned);
+                anyhow::ensure!(
+                    stopped.abandoned == 0,
+                    "{} calls were abandoned",
+                    stopped.abandoned
+                );
                 Ok(())
             }
         }

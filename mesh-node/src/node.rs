@@ -108,9 +108,7 @@ impl Node {
         let lattice = connect(options.connect, options.connect_bound).await?;
         let registry = lattice.registry().await?;
         if options.trust == Trust::Anybody {
-            tracing::warn!(
-                "modules of any issuer are loaded: name those to trust with --trust"
-            );
+            tracing::warn!("modules of any issuer are loaded: name those to trust with --trust");
         }
         tracing::warn!(
             "calls are as safe as the permissions of this NATS server: the lattice has no key of its own"

@@ -20,9 +20,12 @@ pub(crate) fn actor_call(
 ) -> Result<(), Error> {
     let permitted = capabilities.iter().any(|capability| {
         capability == ANY_ACTOR
-            || capability.strip_prefix(ANY_ACTOR).and_then(|rest| rest.strip_prefix(':')).is_some_and(
-                |one| one == key.as_str() || name.is_some_and(|name| name.as_str() == one),
-            )
+            || capability
+                .strip_prefix(ANY_ACTOR)
+                .and_then(|rest| rest.strip_prefix(':'))
+                .is_some_and(|one| {
+                    one == key.as_str() || name.is_some_and(|name| name.as_str() == one)
+                })
     });
     if permitted {
         return Ok(());

@@ -83,7 +83,11 @@ impl Reconciler {
     }
 
     /// Follows the registry until `drain` says to leave; returns how many calls were abandoned.
-    pub async fn run(mut self, mut changes: RegistryWatch, mut drain: oneshot::Receiver<()>) -> usize {
+    pub async fn run(
+        mut self,
+        mut changes: RegistryWatch,
+        mut drain: oneshot::Receiver<()>,
+    ) -> usize {
         loop {
             let event = tokio::select! {
                 _ = &mut drain => Event::Drain,
@@ -126,7 +130,9 @@ impl Reconciler {
             }
             Affected::Everything => {
                 let mut keys: Vec<_> = self.view.actors().cloned().collect();
-                keys.extend(self.deployments.keys().filter(|key| self.view.actor(key).is_none()).cloned());
+                keys.extend(
+                    self.deployments.keys().filter(|key| self.view.actor(key).is_none()).cloned(),
+                );
                 for key in keys {
                     self.follow(&key).await;
                 }
@@ -188,7 +194,8 @@ impl Reconciler {
         match outcome {
             Ok(revision) => {
                 // What was decided when the load began may be otherwise now.
-                let now = self.host_revision(&key).map(|now| plan::Serving { revision: now.number });
+                let now =
+                    self.host_revision(&key).map(|now| plan::Serving { revision: now.number });
                 let plan =
                     plan::plan(&self.view, &key, &self.shared.labels, &self.shared.trust, now);
                 if newest && plan == Plan::Serve {

@@ -83,9 +83,7 @@ impl From<ClaimsError> for Refused {
 impl From<RegistryError> for Refused {
     fn from(error: RegistryError) -> Self {
         match error {
-            RegistryError::Damaged(_) => {
-                Self::for_good(ErrorCode::Unauthorized, error.to_string())
-            }
+            RegistryError::Damaged(_) => Self::for_good(ErrorCode::Unauthorized, error.to_string()),
             // A module may be on its way to this server of a cluster.
             _ => Self::passing(error.to_string()),
         }

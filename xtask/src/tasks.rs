@@ -77,7 +77,11 @@ pub fn bench() -> anyhow::Result<()> {
     let tools = prepare(&mut steps)?;
     build(&mut steps)?;
     steps.step("bench: parts", || {
-        run(with(cargo(&root()).arg("bench").args(WORKSPACE).arg("--benches"), &tools))
+        let echo = root().join("target/actors/echo.wasm");
+        let mut bench = cargo(&root());
+        bench.arg("bench").args(WORKSPACE).arg("--benches");
+        bench.env("MESH_BENCH_ACTOR", echo).env("MESH_BENCH_OPERATION", "echo");
+        run(with(&mut bench, &tools))
     })?;
     steps.step("bench: calls end to end", || {
         run(with(&mut command(built("mesh-bench")?, &root()), &tools))

@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use bytes::Bytes;
 use clap::Parser;
 use integration::harness::{
-    Caller, Meshctl, MeshNode, NatsServer, NodeOptions, actor_module, actor_module_bytes,
+    Caller, MeshNode, Meshctl, NatsServer, NodeOptions, actor_module, actor_module_bytes,
     workspace_root,
 };
 use integration::load::{Load, LoadOptions, Tally};
@@ -78,8 +78,7 @@ impl Demo {
         say("a NATS server with JetStream, on a free port of this machine");
         let server = NatsServer::start().await?;
         let url = server.url();
-        let lattice =
-            Lattice::connect(ConnectOptions::url(&url).lattice(LATTICE.parse()?)).await?;
+        let lattice = Lattice::connect(ConnectOptions::url(&url).lattice(LATTICE.parse()?)).await?;
         let mut nodes = Vec::new();
         for _ in 0..2 {
             let node = NodeOptions::new(&url, LATTICE)?.start(lattice.nats()).await?;

@@ -31,8 +31,8 @@ impl Registry {
             return Ok(digest);
         }
         let mut reader = &bytes[..];
-        store
-            .put(digest.as_str(), &mut reader)
+        // Boxed: the state of a put is large, and so would be that of whoever awaits this.
+        Box::pin(store.put(digest.as_str(), &mut reader))
             .await
             .map_err(|error| RegistryError::Unreachable(error.to_string()))?;
         Ok(digest)

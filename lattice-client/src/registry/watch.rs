@@ -11,7 +11,7 @@ use lattice_protocol::subjects::RegistryKey;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::{Registry, RegistryError};
+use super::{Registry, RegistryError, within};
 use crate::lattice::Connection;
 use crate::limits;
 
@@ -124,7 +124,13 @@ impl Watcher {
                 return Ok(Round::ReaderGone);
             }
         }
-        for (key, _) in gone {
+        for (key, at) in gone {
+            // Whoever is told that a record is gone stops serving it: a list that ran while the
+            // key was written is not reason enough.
+            if self.is_there(&key).await {
+                self.told.insert(key, at);
+                continue;
+            }
             let Ok(key) = key.parse() else { continue };
             if !self.send(Change::Removed { key }).await {
                 return Ok(Round::ReaderGone);
@@ -168,10 +174,11 @@ impl Watcher {
                 .await
                 .map_err(|error| unreachable(error.to_string()))?;
             let mut entries = Vec::new();
-            // An empty bucket gives no entry that could say that it was the last.
-            let status =
-                self.bucket.status().await.map_err(|error| unreachable(error.to_string()))?;
-            if status.values() == 0 {
+            // An empty bucket gives no entry that could say that it was the last. (The bucket's
+            // own `status` tells what it was when it was opened.)
+            let stream = self.bucket.stream.get_info().await;
+            let stream = stream.map_err(|error| unreachable(error.to_string()))?;
+            if stream.state.messages == 0 {
                 return Ok((watch, entries));
             }
             while let Some(entry) = watch.next().await {
@@ -186,6 +193,14 @@ impl Watcher {
         };
         let late = |_| Err(unreachable("the registry was not listed in time".to_owned()));
         tokio::time::timeout(bound, open).await.unwrap_or_else(late)
+    }
+
+    /// Returns whether a key has a record, or may have one: a question without an answer counts.
+    async fn is_there(&self, key: &str) -> bool {
+        match within(async { Ok(self.bucket.entry(key).await) }).await {
+            Ok(Ok(entry)) => entry.is_some_and(|entry| entry.operation == kv::Operation::Put),
+            _ => true,
+        }
     }
 
     /// Tells an entry unless it was told before; returns whether somebody still listens.

@@ -58,7 +58,10 @@ impl Admission {
 
     /// Returns the error of a call for which there is no place.
     pub fn busy(&self) -> Error {
-        Error::not_started(ErrorCode::Busy, format!("all {} places of the actor are taken", self.size))
+        Error::not_started(
+            ErrorCode::Busy,
+            format!("all {} places of the actor are taken", self.size),
+        )
     }
 }
 

@@ -6,7 +6,9 @@ use async_nats::Message;
 use bytes::Bytes;
 use lattice_client::serve::Handler;
 use lattice_client::{TraceContext, bodies};
-use lattice_protocol::{Error, ErrorCode, Invocation, InvocationId, Reply, limits as wire, subjects};
+use lattice_protocol::{
+    Error, ErrorCode, Invocation, InvocationId, Reply, limits as wire, subjects,
+};
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -45,13 +47,15 @@ impl CallHandler {
         let fetched;
         let payload = match &invocation.body_ref {
             None => invocation.msg,
-            Some(reference) => match bodies::fetch(&self.shared.lattice, reference).await {
-                Ok(bytes) => {
-                    fetched = bytes;
-                    &fetched
+            Some(reference) => {
+                let fetch = bodies::fetch(&self.shared.lattice, reference);
+                match tokio::time::timeout_at(deadline.into(), fetch).await {
+                    Ok(Ok(bytes)) => fetched = bytes,
+                    Ok(Err(error)) => return refuse(error),
+                    Err(_) => return refuse(late_body()),
                 }
-                Err(error) => return refuse(error),
-            },
+                &fetched
+            }
         };
         let request = Request {
             operation: invocation.operation,
@@ -102,6 +106,13 @@ impl CallHandler {
             Bytes::from,
         )
     }
+}
+
+fn late_body() -> Error {
+    Error::not_started(
+        ErrorCode::DeadlineExceeded,
+        "the payload by reference could not be fetched within the time of the call",
+    )
 }
 
 /// Stands in a reply for the id of a request that was too broken to tell it.

@@ -169,10 +169,7 @@ fn reserved_operation(operation: &str) -> Result<Bytes, Error> {
     }
     Err(Error::not_started(
         ErrorCode::BadRequest,
-        format!(
-            "{operation:?} is reserved and unknown to this node; {} is known",
-            reserved::PING
-        ),
+        format!("{operation:?} is reserved and unknown to this node; {} is known", reserved::PING),
     ))
 }
 

@@ -57,11 +57,8 @@ pub async fn run(
 fn welcome(server: &DevServer, options: &Dev, node: &Node, issuer: &IssuerKey) -> String {
     let url = server.url();
     let plain = options.port == 4222 && options.lattice.as_str() == "default";
-    let flags = if plain {
-        String::new()
-    } else {
-        format!(" --nats {url} --lattice {}", options.lattice)
-    };
+    let flags =
+        if plain { String::new() } else { format!(" --nats {url} --lattice {}", options.lattice) };
     format!(
         "
 A local lattice is up.

@@ -4,6 +4,7 @@
 
 mod spans;
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider;
@@ -71,12 +72,15 @@ impl Telemetry {
             let only_calls = Targets::new().with_target(spans::TARGET, tracing::Level::INFO);
             tracing_opentelemetry::layer().with_tracer(tracer).with_filter(only_calls)
         });
-        let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        let log = tracing_subscriber::fmt::layer()
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_writer(std::io::stderr);
         let log = match format {
             LogFormat::Text => log.with_target(false).boxed(),
             LogFormat::Json => log.json().flatten_event(true).boxed(),
         };
-        let not_calls = tracing_subscriber::filter::filter_fn(|meta| meta.target() != spans::TARGET);
+        let not_calls =
+            tracing_subscriber::filter::filter_fn(|meta| meta.target() != spans::TARGET);
         tracing_subscriber::registry()
             .with(spans)
             .with(log.with_filter(log_filter).with_filter(not_calls))
@@ -159,7 +163,10 @@ mod tests {
         assert!(!wanted(&[]));
         assert!(!wanted(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "")]));
         assert!(wanted(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")]));
-        assert!(wanted(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:4318/v1/traces")]));
+        assert!(wanted(&[(
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "http://127.0.0.1:4318/v1/traces"
+        )]));
         let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318");
         assert!(!wanted(&[endpoint, ("OTEL_SDK_DISABLED", "TRUE")]));
         assert!(!wanted(&[endpoint, ("OTEL_TRACES_EXPORTER", "none")]));

@@ -83,13 +83,11 @@ fn adopt(span: &Span, parent: &TraceContext) {
     if parent.traceparent.is_none() {
         return;
     }
-    let fields: HashMap<String, String> = [
-        (header::TRACEPARENT, &parent.traceparent),
-        (header::TRACESTATE, &parent.tracestate),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
-    .collect();
+    let fields: HashMap<String, String> =
+        [(header::TRACEPARENT, &parent.traceparent), (header::TRACESTATE, &parent.tracestate)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
+            .collect();
     let context: Context = TraceContextPropagator::new().extract(&fields);
     // Fails only for a span that is not exported, which has no use for a parent.
     let _ = span.set_parent(context);
