@@ -33,8 +33,11 @@ fn run(
                 Box::pin(dev::run(options, traced, stop_signal()?)).await
             }
             None => {
-                let signal = stop_signal()?;
-                let node = Box::pin(Node::start(join.into_options(traced)?)).await?;
+                let mut signal = std::pin::pin!(stop_signal()?);
+                let node = tokio::select! {
+                    node = Box::pin(Node::start(join.into_options(traced)?)) => node?,
+                    () = &mut signal => return Ok(()),
+                };
                 let stopped = node.run_until(signal).await;
                 anyhow::ensure!(
                     stopped.abandoned == 0,

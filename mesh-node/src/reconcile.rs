@@ -120,7 +120,9 @@ impl Reconciler {
             Change::Removed { key } => self.view.remove(&key),
             Change::Synced => {
                 self.synced.send_replace(true);
-                Affected::Nothing
+                // What could not be done when it was told, such as a subscription while NATS was
+                // away, is done now.
+                Affected::Everything
             }
         };
         match affected {

@@ -315,7 +315,7 @@ fn is_build_variable(name: &str) -> bool {
     const OF_A_BUILD: [&str; 4] = ["CARGO", "RUSTC", "RUSTDOC", "RUSTFLAGS"];
     let begins = |with: &&str| name.starts_with(*with);
     name == "LD_LIBRARY_PATH"
-        || (OF_A_BUILD.iter().any(begins) && !OF_THE_MACHINE.iter().any(|with| begins(&with)))
+        || (OF_A_BUILD.iter().any(begins) && !OF_THE_MACHINE.iter().any(begins))
 }
 
 #[cfg(test)]
@@ -377,7 +377,7 @@ mod tests {
     fn packages_need_apt_and_a_way_to_root() {
         let bare = Machine { has_apt: true, ..Machine::default() };
         assert_eq!(next_step(&bare, NOTHING_TRIED), Step::GiveUp);
-        let sudo = Machine { root: Some(Root::Sudo), ..bare.clone() };
+        let sudo = Machine { root: Some(Root::Sudo), ..bare };
         assert_eq!(next_step(&sudo, NOTHING_TRIED), Step::InstallPackages(Root::Sudo));
         let elsewhere = Machine { root: Some(Root::Already), ..Machine::default() };
         assert_eq!(next_step(&elsewhere, NOTHING_TRIED), Step::GiveUp);
