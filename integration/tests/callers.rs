@@ -10,7 +10,8 @@
 )]
 
 use futures_util::StreamExt;
-use integration::harness::{Caller, NatsServer};
+use integration::harness::{Caller, NatsServer, actor_module_bytes};
+use integration::testbed::Testbed;
 use lattice_protocol::keys::{ActorKey, TargetKey};
 use lattice_protocol::subjects::Subject;
 use lattice_protocol::{Error, ErrorCode, Invocation, Reply};
@@ -93,4 +94,24 @@ async fn every_caller_says_that_nobody_serves_the_target() {
         assert_ne!(outcome.code, 0, "{caller:?}");
         assert!(outcome.stderr.starts_with("not_found: "), "{caller:?}: {}", outcome.stderr);
     }
+}
+
+/// The same against a real actor on a real node.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_caller_calls_a_real_actor() {
+    let bed = Testbed::start(LATTICE).await.unwrap();
+    let _node = bed.start_node().await.unwrap();
+    let echo = bed.deploy("echo", &actor_module_bytes("echo").unwrap(), &[]).await.unwrap();
+    let (url, target) = (bed.url(), echo.key().as_str());
+    for caller in [Caller::Python, Caller::JavaScript] {
+        let greet = caller.call(&url, LATTICE, target, "greet", r#"{"name": "Ada"}"#);
+        let said = greet.await.unwrap();
+        assert_eq!((said.code, said.stdout.trim()), (0, r#""Hello, Ada!""#), "{}", said.stderr);
+        let nobody = caller.call(&url, LATTICE, target, "greet", r#"{"name": " "}"#);
+        let said = nobody.await.unwrap();
+        assert_ne!(said.code, 0);
+        assert_eq!(said.stderr.trim(), "actor_error: there is no name to greet", "{caller:?}");
+    }
+    let said = Caller::Raw.call(&url, LATTICE, target, "echo", "as it is").await.unwrap();
+    assert_eq!((said.code, said.stdout.trim()), (0, "as it is"), "{}", said.stderr);
 }
