@@ -165,11 +165,8 @@ fn failure_with_hint(failure: Failure, hint: &str) -> Failure {
 
 /// Looks at everything to explain why nobody answers for `target`.
 pub async fn explain(lattice: &Lattice, target: &str, key: Option<&ActorKey>) -> Failure {
-    let deployed = match Deployed::read(lattice).await {
-        Ok(deployed) => deployed,
-        // Calls need no registry: without one there is less to tell.
-        Err(_) => Deployed::default(),
-    };
+    // Calls need no registry: without one there is less to tell.
+    let deployed = Deployed::read(lattice).await.unwrap_or_default();
     let record = deployed
         .actors
         .iter()

@@ -72,7 +72,7 @@ impl Drain {
             .collect();
         let found = resolve::find("node", &self.node, &known)
             .map_err(|failure| failure.hint("`meshctl ls nodes` shows the nodes of the lattice"))?;
-        Ok(found.key.parse().map_err(|error| Failure::usage(format!("{}: {error}", found.key)))?)
+        found.key.parse().map_err(|error| Failure::usage(format!("{}: {error}", found.key)))
     }
 }
 

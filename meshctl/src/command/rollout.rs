@@ -200,7 +200,8 @@ pub(super) async fn confirm(
 
 /// Returns whether asking again is in vain.
 fn is_final(code: ErrorCode) -> bool {
-    matches!(code, ErrorCode::Unauthorized | ErrorCode::Revoked | ErrorCode::BadRequest)
+    // Not `revoked`: what answers so may be the revision before, on a node that is about to swap.
+    matches!(code, ErrorCode::Unauthorized | ErrorCode::BadRequest)
 }
 
 #[cfg(test)]
