@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::Subscriber;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use lattice_protocol::control::{Ack, Inventory, Prepare, Prepared};
+use lattice_protocol::control::{Ack, Inventory, Leave, Prepare, Prepared};
 use lattice_protocol::keys::NodeKey;
 use lattice_protocol::subjects::{ControlVerb, Subject};
 use lattice_protocol::{Error, ErrorCode};
@@ -61,7 +61,10 @@ impl Lattice {
     ) -> Result<(), Error> {
         let verb = if stop { ControlVerb::Stop } else { ControlVerb::Drain };
         let subject = Subject::Control(self.name().clone(), node.clone(), verb).to_string();
-        let request = self.mux().request(self.nats(), subject.into(), None, Bytes::new());
+        let leave = Leave { node: node.clone() }
+            .encode()
+            .map_err(|error| Error::not_started(ErrorCode::BadRequest, error.to_string()))?;
+        let request = self.mux().request(self.nats(), subject.into(), None, leave.into());
         let message = match tokio::time::timeout(wait, request).await {
             Ok(Ok(message)) => message,
             Ok(Err(RequestError::NoResponders)) => {

@@ -1,6 +1,7 @@
 //! Serving: a subscription whose messages become bounded, owned tasks, and its fenced drain.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -163,13 +164,20 @@ impl<H: Handler> Run<H> {
     fn dispatch(&self, message: Message) {
         let handler = self.handler.clone();
         let refused = self.handlers.len() >= self.in_flight_max;
-        let mut work = Box::pin(self.handlers.track_future(async move {
+        let work = async move {
             if refused {
                 handler.refuse(message).await;
             } else {
                 handler.handle(message).await;
             }
-        }));
+        };
+        // A panic is a bug of a handler, and must not take the lane with it.
+        let work = AssertUnwindSafe(work).catch_unwind().map(|outcome| {
+            if outcome.is_err() {
+                tracing::error!("a handler panicked; its message stays unanswered");
+            }
+        });
+        let mut work = Box::pin(self.handlers.track_future(work));
         if (&mut work).now_or_never().is_none() {
             tokio::spawn(work);
         }

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `inventory` | empty | [`Inventory`] |
 //! | `prepare` | [`Prepare`] | [`Prepared::Working`] at once, then one of the others |
-//! | `drain`, `stop` | empty | [`Ack`] at once; the node then leaves |
+//! | `drain`, `stop` | [`Leave`] | [`Ack`] at once; the node then leaves |
 
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +75,14 @@ pub enum Prepared {
     },
 }
 
+/// Orders a node to leave. It names the node, so that no reply of some other service, sent to a
+/// subject of an attacker's choice, can be taken for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leave {
+    /// The node that shall leave; equal to the key in the subject.
+    pub node: NodeKey,
+}
+
 /// An order was understood.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
@@ -107,4 +115,4 @@ macro_rules! wire {
     )*};
 }
 
-wire!(Inventory, Prepare, Prepared, Ack);
+wire!(Inventory, Prepare, Prepared, Leave, Ack);

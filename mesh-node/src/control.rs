@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_nats::Message;
 use bytes::Bytes;
 use lattice_client::serve::{Handler, ServeError, ServeOptions, Serving};
-use lattice_protocol::control::{Ack, Prepare, Prepared};
+use lattice_protocol::control::{Ack, Leave, Prepare, Prepared};
 use lattice_protocol::subjects::{self, ControlVerb, Subject};
 use tokio::sync::mpsc;
 
@@ -99,10 +99,12 @@ impl ControlHandler {
             return self.reply(message, answer.encode()).await;
         }
         self.reply(message, Prepared::Working { node: node.clone() }.encode()).await;
-        let outcome = if self.shared.trust.includes(&record.issuer) {
-            self.loader.load(&record, None).await.map(drop)
-        } else {
+        let outcome = if let Some(error) = self.shared.struck(&record) {
+            Err(Refused::revoked(error))
+        } else if !self.shared.trust.includes(&record.issuer) {
             Err(Refused::untrusted(&record.issuer))
+        } else {
+            self.loader.load(&record, None).await.map(drop)
         };
         let answer = match outcome {
             Ok(()) => Prepared::Ready { node },
@@ -130,7 +132,17 @@ impl ControlHandler {
     }
 
     async fn order(&self, message: &Message, order: Order) {
-        self.reply(message, Ack { node: self.shared.key.clone(), error: None }.encode()).await;
+        let node = self.shared.key.clone();
+        // The payload must name the node: whoever can make some service reply to a subject of
+        // their choice can't choose what it replies.
+        if !Leave::decode(&message.payload).is_ok_and(|leave| leave.node == node) {
+            let error = lattice_protocol::Error::not_started(
+                lattice_protocol::ErrorCode::BadRequest,
+                "an order to leave must name the node that shall",
+            );
+            return self.reply(message, Ack { node, error: Some(error) }.encode()).await;
+        }
+        self.reply(message, Ack { node, error: None }.encode()).await;
         // A queue that is full holds orders enough.
         let _ = self.orders.try_send(order);
     }

@@ -28,11 +28,15 @@ pub(crate) enum Affected {
     Nothing,
 }
 
+/// What must not be served.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Revocations(BTreeMap<Revoked, RevocationRecord>);
+
 /// The records that a node acts on.
 #[derive(Debug, Default)]
 pub(crate) struct LatticeView {
     actors: BTreeMap<ActorKey, Arc<Wanted>>,
-    revoked: BTreeMap<Revoked, RevocationRecord>,
+    revoked: Revocations,
 }
 
 impl LatticeView {
@@ -67,7 +71,7 @@ impl LatticeView {
                     why: String::new(),
                     writer: String::new(),
                 });
-                self.revoked.insert(what, record);
+                self.revoked.0.insert(what, record);
                 Affected::Everything
             }
             RegistryKey::Link(..) | RegistryKey::Provider(_) => Affected::Nothing,
@@ -82,7 +86,7 @@ impl LatticeView {
                 Affected::Actor(key.clone())
             }
             RegistryKey::Revoked(what) => {
-                self.revoked.remove(what);
+                self.revoked.0.remove(what);
                 Affected::Everything
             }
             RegistryKey::Link(..) | RegistryKey::Provider(_) => Affected::Nothing,
@@ -108,6 +112,13 @@ impl LatticeView {
         names
     }
 
+    /// Returns what must not be served.
+    pub fn revocations(&self) -> &Revocations {
+        &self.revoked
+    }
+}
+
+impl Revocations {
     /// Returns the error that a revocation of the actor, its issuer or its module answers with.
     pub fn struck(&self, actor: &ActorKey, issuer: &IssuerKey, digest: &Digest) -> Option<Error> {
         let strikes = [
@@ -116,7 +127,7 @@ impl LatticeView {
             ("module", Revoked::Module(digest.clone())),
         ];
         strikes.into_iter().find_map(|(what, key)| {
-            let record = self.revoked.get(&key)?;
+            let record = self.0.get(&key)?;
             let why =
                 if record.why.is_empty() { String::new() } else { format!(": {}", record.why) };
             Some(Error::not_started(ErrorCode::Revoked, format!("{what} {key} was revoked{why}")))

@@ -5,6 +5,10 @@ pub const WAITING_PER_PLACE: u32 = 4;
 /// Calls of one actor whose messages are handled at once, whatever its places: beyond its places
 /// and those that wait for one, a call is only there to be answered `busy`.
 pub const CALLS_IN_FLIGHT_MAX: usize = 65_536;
+/// Payloads by reference that are held in memory at once; further calls that bring one wait.
+pub const BODIES_HELD_MAX: usize = 16;
+/// Time that the first listing of the registry may take when a node starts.
+pub const START_SYNC_TIMEOUT_MS: u64 = 30_000;
 /// Longest wait for a place; then the call is answered `busy`.
 pub const PLACE_WAIT_MAX_MS: u64 = 1_000;
 /// Modules that are compiled at once.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lattice_client::registry::Registry;
 use lattice_protocol::claims::{self, VerifiedModule};
-use lattice_protocol::names::Digest;
+use lattice_protocol::names::{ActorName, Digest};
 use lattice_protocol::record::{ActorRecord, Isolation};
 use lattice_protocol::{Error, ErrorCode};
 use mesh_runtime::{Actor, ActorOptions, Engine, Host, HostCall, HostFuture, LogSource};
@@ -77,6 +77,7 @@ impl Loader {
             number: record.revision,
             digest: record.digest.clone(),
             name: record.name.clone(),
+            issuer: module.issuer().clone(),
             capabilities: module.capabilities().to_vec(),
             timeout_max: record.limits.timeout_ms.map(|ms| Duration::from_millis(ms.into())),
             admission,
@@ -151,6 +152,11 @@ fn agree(record: &ActorRecord, module: &VerifiedModule) -> Result<(), Refused> {
     }
     if record.issuer != *module.issuer() {
         return Err(Refused::mismatch("issuer", record.issuer.as_str(), module.issuer().as_str()));
+    }
+    // A name that no actor may bear can't be the record's either.
+    let signed = module.name().parse::<ActorName>();
+    if signed.is_ok_and(|signed| signed != record.name) {
+        return Err(Refused::mismatch("name", record.name.as_str(), module.name()));
     }
     if record.revision != module.revision() {
         let (said, signed) = (record.revision.to_string(), module.revision().to_string());

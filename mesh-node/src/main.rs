@@ -38,7 +38,7 @@ fn run(
                     node = Box::pin(Node::start(join.into_options(traced)?)) => node?,
                     () = &mut signal => return Ok(()),
                 };
-                let stopped = node.run_until(signal).await;
+                let stopped = node.run_until(signal).await?;
                 anyhow::ensure!(
                     stopped.abandoned == 0,
                     "{} calls were abandoned",
@@ -52,15 +52,17 @@ fn run(
     outcome
 }
 
-/// Returns what completes at SIGTERM or SIGINT; the handlers are in place when this returns.
+/// Returns what completes at SIGTERM, SIGINT or SIGHUP; the handlers are in place when this returns.
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
         }
     })
 }

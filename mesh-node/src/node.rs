@@ -73,6 +73,15 @@ pub enum NodeError {
     /// The node's own subjects can't be subscribed to.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The registry could not be listed.
+    #[error(
+        "the registry could not be listed within {} ms: is JetStream well?",
+        limits::START_SYNC_TIMEOUT_MS
+    )]
+    NotListed,
+    /// The node could not go on.
+    #[error("the node no longer follows the registry: the connection to NATS was closed for good")]
+    Lost,
     /// No key could be made.
     #[error("no key could be made for the node: {0}")]
     Key(#[from] KeyError),
@@ -128,7 +137,11 @@ impl Node {
         let (drain, drain_asked) = oneshot::channel();
         let reconciler = tokio::spawn(reconciler.run(registry.watch(), drain_asked));
         // Only then does the node say that it is there.
-        let _ = is_synced.wait_for(|synced| *synced).await;
+        let bound = Duration::from_millis(limits::START_SYNC_TIMEOUT_MS);
+        match tokio::time::timeout(bound, is_synced.wait_for(|synced| *synced)).await {
+            Ok(Ok(_)) => {}
+            _ => return Err(NodeError::NotListed),
+        }
         let stop = CancellationToken::new();
         let heartbeats = tokio::spawn(presence::beat(shared.clone(), stop.clone()));
         let service = presence::announce(&shared).await;
@@ -148,14 +161,20 @@ impl Node {
     }
 
     /// Runs until `signal` or an order to stop, then drains and leaves.
-    pub async fn run_until(mut self, signal: impl Future<Output = ()>) -> Stopped {
+    ///
+    /// # Errors
+    /// [`NodeError::Lost`] when the node can't go on by itself.
+    pub async fn run_until(
+        mut self,
+        signal: impl Future<Output = ()>,
+    ) -> Result<Stopped, NodeError> {
         let mut signal = std::pin::pin!(signal);
         let mut lost = self.reconciler;
         let order = tokio::select! {
             () = &mut signal => Order::Stop,
             order = self.orders.recv() => order.unwrap_or(Order::Stop),
             // The connection was closed for good.
-            _ = &mut lost => return Stopped { abandoned: 0 },
+            _ = &mut lost => return Err(NodeError::Lost),
         };
         let begun = Instant::now();
         self.shared.start_draining();
@@ -188,7 +207,7 @@ impl Node {
         tell(&self.shared, EventKind::NodeStopped).await;
         self.shared.lattice.close().await;
         tracing::info!("left");
-        Stopped { abandoned }
+        Ok(Stopped { abandoned })
     }
 }
 

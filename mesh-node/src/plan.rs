@@ -1,7 +1,8 @@
 //! What a node should do with an actor: a pure decision over values.
 
 use lattice_protocol::Error;
-use lattice_protocol::keys::ActorKey;
+use lattice_protocol::keys::{ActorKey, IssuerKey};
+use lattice_protocol::names::Digest;
 use lattice_protocol::record::{ActorRecord, Labels};
 
 use crate::lattice_view::LatticeView;
@@ -13,7 +14,7 @@ use crate::trust::Trust;
 pub(crate) enum Plan {
     /// It is not deployed, or this node lacks a label that it wants.
     Absent,
-    /// Answer its calls with this error: everybody refuses it.
+    /// Nothing is served, and everybody refuses the record: answer its calls with this error.
     Answer(Error),
     /// Leave what is served as it is, and say why the record is not followed.
     Refuse(Refused),
@@ -22,18 +23,27 @@ pub(crate) enum Plan {
 }
 
 /// What a node serves of an actor now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Serving {
     pub revision: u64,
+    /// Who signed the module itself, whatever its record says.
+    pub issuer: IssuerKey,
+    pub digest: Digest,
 }
 
-/// Decides what should become of `key`.
+/// Returns the error that must answer from now on because what is served was revoked.
+pub(crate) fn struck(view: &LatticeView, key: &ActorKey, serving: &Serving) -> Option<Error> {
+    view.revocations().struck(key, &serving.issuer, &serving.digest)
+}
+
+/// Decides what should become of `key`, of which this node serves `serving`, which is not
+/// [`struck`].
 pub(crate) fn plan(
     view: &LatticeView,
     key: &ActorKey,
     labels: &Labels,
     trust: &Trust,
-    serving: Option<Serving>,
+    serving: Option<&Serving>,
 ) -> Plan {
     let Some(wanted) = view.actor(key) else { return Plan::Absent };
     let record = &wanted.record;
@@ -41,8 +51,12 @@ pub(crate) fn plan(
         tracing::debug!(actor = %key, missing, "an actor wants a label that this node lacks");
         return Plan::Absent;
     }
-    if let Some(error) = view.struck(key, &record.issuer, &record.digest) {
-        return Plan::Answer(error);
+    if let Some(error) = view.revocations().struck(key, &record.issuer, &record.digest) {
+        return match serving {
+            // What is served is another module, which nobody revoked.
+            Some(_) => Plan::Refuse(Refused::revoked(error)),
+            None => Plan::Answer(error),
+        };
     }
     if !trust.includes(&record.issuer) {
         return Plan::Refuse(Refused::untrusted(&record.issuer));
@@ -64,8 +78,6 @@ pub(crate) fn missing_label(labels: &Labels, record: &ActorRecord) -> Option<Str
 #[cfg(test)]
 mod tests {
     use lattice_protocol::ErrorCode;
-    use lattice_protocol::keys::IssuerKey;
-    use lattice_protocol::names::Digest;
     use lattice_protocol::record::{ActorLimits, Isolation, Record, RevocationRecord};
     use lattice_protocol::subjects::{RegistryKey, Revoked};
 
@@ -121,8 +133,14 @@ mod tests {
         }
 
         fn plan(&self, serving: Option<u64>) -> Plan {
-            let serving = serving.map(|revision| Serving { revision });
-            plan(&self.view, &self.record.key, &self.labels, &self.trust, serving)
+            let serving = serving.map(|revision| self.serving(revision));
+            plan(&self.view, &self.record.key, &self.labels, &self.trust, serving.as_ref())
+        }
+
+        /// A module that was served before this record came.
+        fn serving(&self, revision: u64) -> Serving {
+            let digest = Digest::of(&revision.to_be_bytes());
+            Serving { revision, issuer: self.record.issuer.clone(), digest }
         }
     }
 
@@ -163,11 +181,40 @@ mod tests {
             let mut case = Case { record: case.record.clone(), ..Case::new() };
             case.deploy();
             case.revoke(what.clone());
-            let Plan::Answer(error) = case.plan(Some(5)) else { panic!("{what} is served") };
+            let Plan::Answer(error) = case.plan(None) else { panic!("{what} is served") };
             assert_eq!(error.code, ErrorCode::Revoked);
             assert!(error.message.contains("leaked"), "{}", error.message);
             case.view.remove(&RegistryKey::Revoked(what));
             assert_eq!(case.plan(None), Plan::Serve);
+        }
+    }
+
+    #[test]
+    fn a_record_of_a_revoked_module_leaves_what_is_served() {
+        let mut case = Case::new();
+        case.deploy();
+        case.revoke(Revoked::Module(case.record.digest.clone()));
+        let Plan::Refuse(refused) = case.plan(Some(4)) else { panic!("it is followed") };
+        assert_eq!(refused.error.code, ErrorCode::Revoked);
+        assert_eq!(struck(&case.view, &case.record.key, &case.serving(4)), None);
+    }
+
+    #[test]
+    fn what_is_served_is_struck_whatever_the_newest_record_says() {
+        for strike in 0..3 {
+            let mut case = Case::new();
+            let serving = case.serving(4);
+            let key = case.record.key.clone();
+            // The newest record is a stranger's, which this node does not follow.
+            case.record.issuer = IssuerKey::generate().unwrap().0;
+            case.deploy();
+            assert_eq!(struck(&case.view, &key, &serving), None);
+            case.revoke(match strike {
+                0 => Revoked::Module(serving.digest.clone()),
+                1 => Revoked::Issuer(serving.issuer.clone()),
+                _ => Revoked::Actor(key.clone()),
+            });
+            assert!(struck(&case.view, &key, &serving).is_some(), "{strike}");
         }
     }
 

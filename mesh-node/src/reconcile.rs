@@ -131,6 +131,7 @@ impl Reconciler {
                 self.follow(&key).await;
             }
             Affected::Everything => {
+                self.shared.set_revocations(self.view.revocations().clone());
                 let mut keys: Vec<_> = self.view.actors().cloned().collect();
                 keys.extend(
                     self.deployments.keys().filter(|key| self.view.actor(key).is_none()).cloned(),
@@ -145,14 +146,32 @@ impl Reconciler {
 
     /// Takes the step that brings one actor nearer to what is wanted of it.
     async fn follow(&mut self, key: &ActorKey) {
+        if let Some(serving) = self.serving(key)
+            && let Some(error) = plan::struck(&self.view, key, &serving)
+        {
+            self.answer(key, error).await;
+        }
         let revision = self.host_revision(key);
-        let now = revision.as_ref().map(|revision| plan::Serving { revision: revision.number });
-        match plan::plan(&self.view, key, &self.shared.labels, &self.shared.trust, now) {
+        match self.plan(key) {
             Plan::Absent => self.stop(key, "undeployed").await,
             Plan::Answer(error) => self.answer(key, error).await,
             Plan::Refuse(refused) => self.refuse(key, refused).await,
             Plan::Serve => self.start_loading(key, revision),
         }
+    }
+
+    fn plan(&self, key: &ActorKey) -> Plan {
+        let serving = self.serving(key);
+        plan::plan(&self.view, key, &self.shared.labels, &self.shared.trust, serving.as_ref())
+    }
+
+    fn serving(&self, key: &ActorKey) -> Option<plan::Serving> {
+        let revision = self.host_revision(key)?;
+        Some(plan::Serving {
+            revision: revision.number,
+            issuer: revision.issuer.clone(),
+            digest: revision.digest.clone(),
+        })
     }
 
     fn host_revision(&self, key: &ActorKey) -> Option<Arc<Revision>> {
@@ -189,18 +208,17 @@ impl Reconciler {
 
     async fn loaded(&mut self, loaded: Loaded) {
         let Loaded { key, wanted, outcome } = loaded;
-        if let Some(deployment) = self.deployments.get_mut(&key) {
+        // An undeployment in between has made this the end of another load.
+        if let Some(deployment) = self.deployments.get_mut(&key)
+            && deployment.loading == Some(wanted.at)
+        {
             deployment.loading = None;
         }
         let newest = self.view.actor(&key).is_some_and(|now| now.at == wanted.at);
         match outcome {
             Ok(revision) => {
                 // What was decided when the load began may be otherwise now.
-                let now =
-                    self.host_revision(&key).map(|now| plan::Serving { revision: now.number });
-                let plan =
-                    plan::plan(&self.view, &key, &self.shared.labels, &self.shared.trust, now);
-                if newest && plan == Plan::Serve {
+                if newest && self.plan(&key) == Plan::Serve {
                     self.serve(&key, revision).await;
                     if let Some(deployment) = self.deployments.get_mut(&key) {
                         deployment.served = Some(wanted.at);
@@ -209,7 +227,7 @@ impl Reconciler {
                     self.follow(&key).await;
                 }
             }
-            Err(refused) if refused.passing && newest => {
+            Err(refused) if refused.passing && newest && self.plan(&key) == Plan::Serve => {
                 tracing::warn!(
                     actor = %key, revision = wanted.record.revision, reason = %refused.error.message,
                     "a module can't be loaded yet; trying again"
@@ -222,7 +240,7 @@ impl Reconciler {
                 let pause = Duration::from_millis(limits::LOAD_RETRY_PAUSE_MS);
                 self.spawn_load(key, wanted, before, pause);
             }
-            Err(refused) if newest => self.refuse(&key, refused).await,
+            Err(refused) if newest && !refused.passing => self.refuse(&key, refused).await,
             Err(_) => self.follow(&key).await,
         }
     }

@@ -61,8 +61,9 @@ impl Refused {
 
     /// The module failed its probe.
     pub fn failed_probe(error: &Error) -> Self {
-        if error.code == ErrorCode::Busy {
-            return Self::passing(error.message.clone());
+        // A machine that is overloaded now may have time later.
+        if matches!(error.code, ErrorCode::Busy | ErrorCode::DeadlineExceeded) {
+            return Self::passing(format!("the module does not start: {}", error.message));
         }
         Self {
             error: Error {
@@ -76,7 +77,8 @@ impl Refused {
 
 impl From<ClaimsError> for Refused {
     fn from(error: ClaimsError) -> Self {
-        Self::for_good(ErrorCode::Unauthorized, error.to_string())
+        let passing = matches!(error, ClaimsError::NotYetValid { .. });
+        Self { passing, ..Self::for_good(ErrorCode::Unauthorized, error.to_string()) }
     }
 }
 

@@ -58,7 +58,13 @@ async fn send(
             min_revision: None,
             trace,
         };
-        return host.invoke(request).await.outcome;
+        if !from.shared.traced {
+            return host.invoke(request).await.outcome;
+        }
+        let span = telemetry::serve_span(key, &request);
+        let answered = Box::pin(host.invoke(request).instrument(span.clone())).await;
+        telemetry::finish(&span, &answered);
+        return answered.outcome;
     }
     let call = Call {
         timeout: from.deadline.saturating_duration_since(Instant::now()),
@@ -76,8 +82,7 @@ fn target(from: &CallHost, call: &HostCall) -> Result<ActorKey, Error> {
     let capabilities = &from.revision.capabilities;
     match call.namespace.parse::<TargetKey>() {
         Ok(TargetKey::Actor(key)) => {
-            let host = from.shared.host(&key).and_then(|host| host.revision());
-            permit::actor_call(capabilities, &key, host.as_ref().map(|revision| &revision.name))?;
+            permit::actor_call(capabilities, &key, || from.shared.name_of(&key))?;
             return Ok(key);
         }
         Ok(TargetKey::Provider(key)) => {
@@ -101,6 +106,6 @@ fn target(from: &CallHost, call: &HostCall) -> Result<ActorKey, Error> {
         )
     })?;
     let key = from.shared.actor_named(&name)?;
-    permit::actor_call(capabilities, &key, Some(&name))?;
+    permit::actor_call(capabilities, &key, || Some(name))?;
     Ok(key)
 }

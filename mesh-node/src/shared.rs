@@ -11,10 +11,12 @@ use lattice_protocol::control::{Inventory, Refusal};
 use lattice_protocol::keys::{ActorKey, NodeKey};
 use lattice_protocol::names::ActorName;
 use lattice_protocol::presence::Heartbeat;
-use lattice_protocol::record::Labels;
+use lattice_protocol::record::{ActorRecord, Labels};
 use lattice_protocol::{Error, ErrorCode, limits as wire};
+use tokio::sync::Semaphore;
 
 use crate::actor_host::ActorHost;
+use crate::lattice_view::Revocations;
 use crate::limits;
 use crate::trust::Trust;
 
@@ -32,7 +34,10 @@ pub(crate) struct Shared {
     started: Instant,
     hosts: ArcSwap<HashMap<ActorKey, Arc<ActorHost>>>,
     names: ArcSwap<HashMap<ActorName, Vec<ActorKey>>>,
+    revocations: ArcSwap<Revocations>,
     refusals: Mutex<BTreeMap<ActorKey, Refusal>>,
+    /// Payloads by reference that are in memory now.
+    pub bodies: Semaphore,
 }
 
 impl Shared {
@@ -48,7 +53,9 @@ impl Shared {
             started: Instant::now(),
             hosts: ArcSwap::default(),
             names: ArcSwap::default(),
+            revocations: ArcSwap::default(),
             refusals: Mutex::default(),
+            bodies: Semaphore::new(limits::BODIES_HELD_MAX),
         }
     }
 
@@ -93,6 +100,22 @@ impl Shared {
     /// Says which actors bear which name.
     pub fn set_names(&self, names: HashMap<ActorName, Vec<ActorKey>>) {
         self.names.store(Arc::new(names));
+    }
+
+    /// Says what must not be served.
+    pub fn set_revocations(&self, revocations: Revocations) {
+        self.revocations.store(Arc::new(revocations));
+    }
+
+    /// Returns the error that a revocation of what `record` names answers with.
+    pub fn struck(&self, record: &ActorRecord) -> Option<Error> {
+        self.revocations.load().struck(&record.key, &record.issuer, &record.digest)
+    }
+
+    /// Returns the name that an actor is deployed as.
+    pub fn name_of(&self, key: &ActorKey) -> Option<ActorName> {
+        let names = self.names.load();
+        names.iter().find(|(_, keys)| keys.contains(key)).map(|(name, _)| name.clone())
     }
 
     /// Returns the actor that bears `name`.

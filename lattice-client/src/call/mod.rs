@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use lattice_protocol::keys::TargetKey;
 use lattice_protocol::subjects::Subject;
-use lattice_protocol::{Error, ErrorCode, Invocation, InvocationId, Reply, limits as wire};
+use lattice_protocol::{
+    BodyRef, Error, ErrorCode, Invocation, InvocationId, Reply, limits as wire,
+};
 
 pub use retry::RetryBudget;
 use retry::{Attempt, Next, Policy};
@@ -116,11 +118,18 @@ impl Lattice {
             Subject::Call(self.name().clone(), call.target.clone()).to_string(),
         );
         self.retries().earn();
+        // Once for all attempts.
+        let store = bodies::store_if_large(self, &call.payload);
+        let stored = tokio::time::timeout(policy.timeout, store).await.map_err(|_| {
+            let late = "the payload could not be stored within the time of the call";
+            Error::not_started(ErrorCode::DeadlineExceeded, late)
+        })??;
         let mut attempts = 0;
         loop {
             let slice = policy.attempt_time(started.elapsed(), attempts);
             attempts += 1;
-            let outcome = self.attempt(&call, id, &subject, policy.left(started.elapsed()), slice);
+            let left = policy.left(started.elapsed());
+            let outcome = self.attempt(&call, id, &subject, stored.as_ref(), left, slice);
             let attempt = match outcome.await {
                 Ok(answer) => return Ok(Answer { attempts, ..answer }),
                 Err(attempt) => attempt,
@@ -138,11 +147,11 @@ impl Lattice {
         call: &Call,
         id: InvocationId,
         subject: &async_nats::Subject,
+        stored: Option<&BodyRef>,
         left: Duration,
         slice: Duration,
     ) -> Result<Answer, Attempt> {
         let wait = async {
-            let stored = bodies::store_if_large(self, &call.payload).await?;
             let inline = if stored.is_some() { &[][..] } else { &call.payload };
             let invocation = Invocation {
                 origin: call.origin.as_deref(),
@@ -151,7 +160,7 @@ impl Lattice {
                 hops: (call.hops > 0).then_some(call.hops),
                 idempotent: call.idempotent.then_some(true),
                 min_revision: call.min_revision,
-                body_ref: stored,
+                body_ref: stored.cloned(),
                 ..Invocation::new(id, call.target.as_str(), &call.operation, inline)
             };
             let bytes = invocation.encode().map_err(|error| {
@@ -187,11 +196,12 @@ impl Lattice {
             ))
         };
         let reply = Reply::decode(payload).map_err(|error| broken(error.to_string()))?;
+        // Whoever could not read a request answers it with the nil id.
+        if reply.id != id && !(reply.err.is_some() && reply.id.0.is_nil()) {
+            return Err(broken("it answers another call".to_owned()));
+        }
         if let Some(error) = reply.err {
             return Err(Attempt::Answered(error));
-        }
-        if reply.id != id {
-            return Err(broken("it answers another call".to_owned()));
         }
         let body = match (reply.ok, &reply.body_ref) {
             (Some(inline), _) => payload.slice_ref(inline),

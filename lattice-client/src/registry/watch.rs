@@ -120,7 +120,9 @@ impl Watcher {
         let mut gone = std::mem::take(&mut self.told);
         for entry in entries {
             let before = gone.remove(&entry.key);
-            if !self.tell(entry, before).await {
+            // Any other revision is news, a lower one too: the registry may have been made anew.
+            let known = before == Some(entry.revision);
+            if !self.tell(entry, before.is_some(), known).await {
                 return Ok(Round::ReaderGone);
             }
         }
@@ -146,7 +148,8 @@ impl Watcher {
                 entry = live.next() => {
                     let Some(Ok(entry)) = entry else { return Ok(Round::Relist) };
                     let before = self.told.get(&entry.key).copied();
-                    if !self.tell(entry, before).await {
+                    let known = before.is_some_and(|at| at >= entry.revision);
+                    if !self.tell(entry, before.is_some(), known).await {
                         return Ok(Round::ReaderGone);
                     }
                 }
@@ -204,18 +207,21 @@ impl Watcher {
     }
 
     /// Tells an entry unless it was told before; returns whether somebody still listens.
-    async fn tell(&mut self, entry: kv::Entry, before: Option<u64>) -> bool {
+    async fn tell(&mut self, entry: kv::Entry, was_there: bool, known: bool) -> bool {
         let kv::Entry { key, value, revision, operation, .. } = entry;
-        let known = before.is_some_and(|at| at >= revision);
         let parsed = key.parse::<RegistryKey>();
         let change = match (operation, parsed) {
             (kv::Operation::Put, Ok(parsed)) => {
-                self.told.insert(key, before.map_or(revision, |at| at.max(revision)));
+                if known {
+                    self.told.entry(key).or_insert(revision);
+                    return true;
+                }
+                self.told.insert(key, revision);
                 Change::Put { key: parsed, value, at: revision }
             }
             (_, Ok(parsed)) => {
                 self.told.remove(&key);
-                if before.is_none() {
+                if !was_there {
                     return true;
                 }
                 Change::Removed { key: parsed }
@@ -225,7 +231,7 @@ impl Watcher {
                 return true;
             }
         };
-        if known && matches!(change, Change::Put { .. }) { true } else { self.send(change).await }
+        self.send(change).await
     }
 
     async fn send(&mut self, change: Change) -> bool {

@@ -44,13 +44,16 @@ impl CallHandler {
                 format!("more than {} calls follow from one another", wire::HOPS_MAX),
             ));
         }
-        let fetched;
+        let (fetched, _held);
         let payload = match &invocation.body_ref {
             None => invocation.msg,
             Some(reference) => {
-                let fetch = bodies::fetch(&self.shared.lattice, reference);
-                match tokio::time::timeout_at(deadline.into(), fetch).await {
-                    Ok(Ok(bytes)) => fetched = bytes,
+                let fetch = async {
+                    let held = self.shared.bodies.acquire().await;
+                    bodies::fetch(&self.shared.lattice, reference).await.map(|bytes| (bytes, held))
+                };
+                match tokio::time::timeout_at(deadline.into(), Box::pin(fetch)).await {
+                    Ok(Ok((bytes, held))) => (fetched, _held) = (bytes, held),
                     Ok(Err(error)) => return refuse(error),
                     Err(_) => return refuse(late_body()),
                 }

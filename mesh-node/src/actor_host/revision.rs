@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lattice_protocol::keys::IssuerKey;
 use lattice_protocol::names::{ActorName, Digest};
 
 use super::Admission;
@@ -12,6 +13,8 @@ pub(crate) struct Revision {
     pub number: u64,
     pub digest: Digest,
     pub name: ActorName,
+    /// Who signed the module itself.
+    pub issuer: IssuerKey,
     /// What the module itself was signed to use.
     pub capabilities: Vec<String>,
     pub timeout_max: Option<Duration>,

@@ -35,8 +35,17 @@ pub async fn run(
         traced,
         ..NodeOptions::new(ConnectOptions::url(server.url()).lattice(options.lattice.clone()))
     };
-    let node = match Node::start(node_options).await {
-        Ok(node) => node,
+    let mut signal = std::pin::pin!(signal);
+    let started = tokio::select! {
+        started = Node::start(node_options) => started.map(Some),
+        () = &mut signal => Ok(None),
+    };
+    let node = match started {
+        Ok(Some(node)) => node,
+        Ok(None) => {
+            server.stop().await;
+            return Ok(());
+        }
         Err(error) => {
             server.stop().await;
             return Err(error.into());
@@ -46,6 +55,7 @@ pub async fn run(
     let died = tokio::select! {
         stopped = node.run_until(signal) => {
             server.stop().await;
+            let stopped = stopped?;
             anyhow::ensure!(stopped.abandoned == 0, "{} calls were abandoned", stopped.abandoned);
             return Ok(());
         }
