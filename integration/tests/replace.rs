@@ -14,7 +14,7 @@ use integration::swaps::{self, SwapOptions};
 const REVISIONS: u64 = 40;
 
 async fn swap_on(nodes: usize) {
-    let options = SwapOptions { revisions: REVISIONS, nodes, concurrency: 16 };
+    let options = SwapOptions { revisions: REVISIONS, nodes, concurrency: 8 };
     let report = swaps::run(options).await.unwrap();
     assert!(report.is_clean(), "{}", report.table());
 }
