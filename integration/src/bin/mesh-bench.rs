@@ -110,9 +110,12 @@ async fn bench(options: &Options) -> anyhow::Result<()> {
     .await?;
 
     let mut rows = vec![
-        ["calls", "raw /s", "mesh /s", "ratio", "raw p50", "mesh p50", "ratio", "raw p99", "mesh p99"]
-            .map(str::to_owned)
-            .to_vec(),
+        [
+            "calls", "raw /s", "mesh /s", "ratio", "raw p50", "mesh p50", "ratio", "raw p99",
+            "mesh p99",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
     ];
     let mut written = Vec::new();
     for concurrency in [1usize, 64] {
