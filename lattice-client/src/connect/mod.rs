@@ -78,7 +78,11 @@ impl ConnectOptions {
 
     /// Returns the addresses, one by one.
     pub(crate) fn addresses(&self) -> Result<Vec<async_nats::ServerAddr>, ConnectError> {
-        let parse = |address: &str| address.trim().parse().ok();
+        let parse = |address: &str| match address.trim() {
+            // async-nats reads nothing as localhost.
+            "" => None,
+            address => address.parse().ok(),
+        };
         let addresses: Option<Vec<_>> = self.servers.split(',').map(parse).collect();
         addresses.ok_or_else(|| ConnectError::Address { servers: self.servers.clone() })
     }
