@@ -47,6 +47,8 @@ struct Deployment {
     loading: Option<u64>,
     /// Registry revision of the record that was refused for good.
     refused: Option<u64>,
+    /// Registry revision of the record whose refusal was told last.
+    told: Option<u64>,
     /// Registry revision of the record that is served.
     served: Option<u64>,
 }
@@ -240,7 +242,12 @@ impl Reconciler {
                 let pause = Duration::from_millis(limits::LOAD_RETRY_PAUSE_MS);
                 self.spawn_load(key, wanted, before, pause);
             }
-            Err(refused) if newest && !refused.passing => self.refuse(&key, refused).await,
+            Err(refused) if newest && !refused.passing => {
+                if let Some(deployment) = self.deployments.get_mut(&key) {
+                    deployment.refused = Some(wanted.at);
+                }
+                self.refuse(&key, refused).await;
+            }
             Err(_) => self.follow(&key).await,
         }
     }
@@ -298,7 +305,7 @@ impl Reconciler {
     async fn refuse(&mut self, key: &ActorKey, refused: Refused) {
         let Some(wanted) = self.view.actor(key).cloned() else { return };
         let deployment = self.deployments.entry(key.clone()).or_default();
-        if deployment.refused.replace(wanted.at) == Some(wanted.at) {
+        if deployment.told.replace(wanted.at) == Some(wanted.at) {
             return;
         }
         let record = &wanted.record;
