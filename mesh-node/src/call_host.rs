@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use lattice_client::TraceContext;
-use lattice_protocol::Error;
 use lattice_protocol::keys::ActorKey;
 use mesh_runtime::{Host, HostCall, HostFuture, LogSource};
 
@@ -38,10 +36,7 @@ impl CallHost {
 
 impl Host for CallHost {
     fn call(&self, call: HostCall) -> HostFuture<'_> {
-        Box::pin(async move {
-            let answer: Result<Bytes, Error> = router::route(self, call).await;
-            answer
-        })
+        Box::pin(router::route(self, call))
     }
 
     fn log(&self, source: LogSource, text: &str) {
