@@ -1,13 +1,5 @@
 //! Actors that call actors: in process and over NATS the same answers and the same errors.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that meets the unexpected should stop right there"
-)]
-
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;

@@ -1,14 +1,6 @@
 //! What the callers in other languages send, and what they make of each sort of answer. They
 //! talk to this test, which reads and writes the wire with the protocol's own crate.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that meets the unexpected should stop right there"
-)]
-
 use futures_util::StreamExt;
 use integration::harness::{Caller, NatsServer, actor_module_bytes};
 use integration::testbed::Testbed;

@@ -1,14 +1,6 @@
 //! The compose folder, checked without a container engine: the services say what they must, and
 //! everything that they name exists.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that meets the unexpected should stop right there"
-)]
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

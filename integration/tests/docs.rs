@@ -1,13 +1,5 @@
 //! Holds the documents to the programs: a command or an option that they name exists, a file that
 //! they link to is there, and an error that they explain is one that a program can give.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that can't read what it compares should end there"
-)]
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

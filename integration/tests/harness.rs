@@ -1,13 +1,5 @@
 //! The harness itself: what it starts is real, survives what it must, and leaves nothing behind.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that meets the unexpected should stop right there"
-)]
-
 use std::process::Command;
 use std::time::Duration;
 
@@ -60,7 +52,7 @@ async fn a_frozen_server_is_silent_until_it_thaws() {
     let mut heard = client.subscribe("a").await.unwrap();
     client.flush().await.unwrap();
 
-    server.freeze().unwrap();
+    server.freeze().await.unwrap();
     client.publish("a", "1".into()).await.unwrap();
     client.flush().await.unwrap();
     let quiet = Duration::from_millis(200);

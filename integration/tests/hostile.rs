@@ -1,13 +1,5 @@
 //! Guests that mean harm, through the mesh: each costs its own call, and another actor keeps answering.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that meets the unexpected should stop right there"
-)]
-
 use std::time::Duration;
 
 use integration::guests::{guest, guest_of};

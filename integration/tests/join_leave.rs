@@ -1,13 +1,5 @@
 //! Nodes come and go under load: nothing is configured, no call is lost.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that meets the unexpected should stop right there"
-)]
-
 use std::time::{Duration, Instant};
 
 use integration::guests::{nap, sleeper};

@@ -1,13 +1,5 @@
 //! Whatever is sent to a node's subjects gets a typed error or silence, and the node serves on.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that meets the unexpected should stop right there"
-)]
-
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -1,13 +1,5 @@
 //! The registry against a real server: lists and watches are of what is there now.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that meets the unexpected should stop right there"
-)]
-
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -1,13 +1,5 @@
 //! The NATS server goes away under a node: the node comes back by itself, and has missed nothing.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that meets the unexpected should stop right there"
-)]
-
 use integration::harness::{NatsServer, actor_module_bytes, wait_until};
 use integration::load::{Load, LoadOptions};
 use integration::publisher::echo_with_text;

@@ -1,13 +1,5 @@
 //! Revisions swapped under a running load: no call fails, none goes back to an older revision.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that meets the unexpected should stop right there"
-)]
-
 use integration::swaps::{self, SwapOptions};
 
 /// `cargo xtask swaps` does the same with a thousand.

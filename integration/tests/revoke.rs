@@ -1,13 +1,5 @@
 //! What is revoked or does not verify is not served: within 2 s, on every node, from then on.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that meets the unexpected should stop right there"
-)]
-
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;

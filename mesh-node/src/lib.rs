@@ -26,6 +26,7 @@ mod node;
 mod permit;
 mod plan;
 mod presence;
+mod program;
 mod reconcile;
 mod refusal;
 mod router;
@@ -34,4 +35,5 @@ pub mod telemetry;
 mod trust;
 
 pub use node::{Node, NodeError, NodeOptions, Stopped};
+pub use program::main;
 pub use trust::Trust;

@@ -22,3 +22,21 @@ pub mod output;
 pub mod resolve;
 pub mod session;
 pub mod values;
+
+use std::process::ExitCode;
+
+/// Runs `meshctl` with the arguments of the process.
+///
+/// Here and not in the binary, lest everything asynchronous be compiled once more for it.
+#[tokio::main(flavor = "current_thread")]
+pub async fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let exit = match cli::parse(&arguments) {
+        Ok((session, command)) => {
+            let outcome = command::run(&session, command).await;
+            session.output.finish(outcome)
+        }
+        Err(refused) => refused.tell(),
+    };
+    ExitCode::from(exit.code())
+}

@@ -44,7 +44,11 @@ enum Task {
         stay: bool,
     },
     /// Measures: the parts with criterion, and calls end to end against raw NATS.
-    Bench,
+    Bench {
+        /// What follows `--`: `--rounds N`, `--milliseconds N`, `--payload BYTES`, `--json FILE`.
+        #[arg(last = true)]
+        options: Vec<String>,
+    },
     /// Swaps a thousand revisions under a running load, and counts what fails.
     Swaps {
         /// What follows `--`: `--revisions N`, `--nodes N`, `--concurrency N`, `--json FILE`.
@@ -60,7 +64,7 @@ fn main() -> ExitCode {
         Task::Setup => tasks::setup(),
         Task::Test => tasks::test(),
         Task::Demo { stay } => tasks::demo(stay),
-        Task::Bench => tasks::bench(),
+        Task::Bench { options } => tasks::bench(&options),
         Task::Swaps { options } => tasks::swaps(&options),
         Task::Lint => tasks::lint(),
     };

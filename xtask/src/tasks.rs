@@ -63,16 +63,16 @@ pub fn test() -> anyhow::Result<()> {
 pub fn demo(stay: bool) -> anyhow::Result<()> {
     let mut steps = Steps::new();
     let tools = prepare(&mut steps)?;
-    build(&mut steps)?;
+    build_programs(&mut steps)?;
     let stay: &[&str] = if stay { &["--stay"] } else { &[] };
-    run(with(command(built("mesh-demo")?, &root()).args(stay), &tools))
+    run(with(lab("demo")?.args(stay), &tools))
 }
 
 /// Measures.
 ///
 /// # Errors
 /// Which step failed.
-pub fn bench() -> anyhow::Result<()> {
+pub fn bench(options: &[String]) -> anyhow::Result<()> {
     let mut steps = Steps::new();
     let tools = prepare(&mut steps)?;
     build(&mut steps)?;
@@ -83,9 +83,7 @@ pub fn bench() -> anyhow::Result<()> {
         bench.env("MESH_BENCH_ACTOR", echo).env("MESH_BENCH_OPERATION", "echo");
         run(with(&mut bench, &tools))
     })?;
-    steps.step("bench: calls end to end", || {
-        run(with(&mut command(built("mesh-bench")?, &root()), &tools))
-    })?;
+    steps.step("bench: calls end to end", || run(with(lab("bench")?.args(options), &tools)))?;
     steps.summarise();
     Ok(())
 }
@@ -97,8 +95,8 @@ pub fn bench() -> anyhow::Result<()> {
 pub fn swaps(options: &[String]) -> anyhow::Result<()> {
     let mut steps = Steps::new();
     let tools = prepare(&mut steps)?;
-    build(&mut steps)?;
-    run(with(command(built("mesh-swaps")?, &root()).args(options), &tools))
+    build_programs(&mut steps)?;
+    run(with(lab("swaps")?.args(options), &tools))
 }
 
 fn prepare(steps: &mut Steps) -> anyhow::Result<Tools> {
@@ -121,10 +119,28 @@ fn check(steps: &mut Steps) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Builds all, tests included.
 fn build(steps: &mut Steps) -> anyhow::Result<()> {
-    steps.step("build: programs", || {
+    steps.step("build: programs and tests", || {
         run(cargo(&root()).args(["build", "--release"]).args(WORKSPACE).arg("--all-targets"))
     })
+}
+
+/// Builds what a user runs, and no tests.
+fn build_programs(steps: &mut Steps) -> anyhow::Result<()> {
+    steps.step("build: programs", || {
+        // There are no examples, but to name them lets dependencies have the features that they
+        // have for the tests, so that neither build has to repeat the other's.
+        let programs = ["--bins", "--examples"];
+        run(cargo(&root()).args(["build", "--release"]).args(WORKSPACE).args(programs))
+    })
+}
+
+/// The program that does what needs servers and nodes.
+fn lab(task: &str) -> anyhow::Result<Command> {
+    let mut lab = command(built("mesh-lab")?, &root());
+    lab.arg(task);
+    Ok(lab)
 }
 
 fn with<'a>(command: &'a mut Command, tools: &Tools) -> &'a mut Command {

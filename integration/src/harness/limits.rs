@@ -9,6 +9,8 @@ pub const SERVER_READY_MS: u64 = 20_000;
 pub const CLUSTER_READY_MS: u64 = 40_000;
 /// Time that a server has between SIGTERM and its end.
 pub const SERVER_STOP_MS: u64 = 20_000;
+/// Time that a process has until all its threads have stopped.
+pub const FREEZE_MS: u64 = 10_000;
 /// Time that a node has until its first heartbeat is heard.
 pub const NODE_READY_MS: u64 = 30_000;
 /// Time that a node has between SIGTERM and its end; longer than its own drain bound.

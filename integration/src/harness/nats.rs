@@ -238,8 +238,8 @@ impl NatsServer {
     ///
     /// # Errors
     /// When it does not run.
-    pub fn freeze(&mut self) -> anyhow::Result<()> {
-        self.process()?.freeze()
+    pub async fn freeze(&mut self) -> anyhow::Result<()> {
+        self.process()?.freeze().await
     }
 
     /// Lets a frozen server go on (SIGCONT).

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use nix::sys::signal::killpg;
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use tempfile::TempPath;
 
 pub use nix::sys::signal::Signal;
 
-use super::limits::LOG_TAIL_BYTES;
+use super::limits::{FREEZE_MS, LOG_TAIL_BYTES};
 use super::wait::wait_until;
 
 /// Waits until the pipe of its standard input closes, which it does however the test ends, and
@@ -140,10 +141,19 @@ impl ProcessGuard {
 
     /// Freezes the process (SIGSTOP): its connections stay, it says nothing.
     ///
+    /// Returns when every thread of it has stopped, which the signal alone does not wait for.
+    ///
     /// # Errors
     /// When the process has ended.
-    pub fn freeze(&mut self) -> anyhow::Result<()> {
-        self.signal(Signal::SIGSTOP)
+    pub async fn freeze(&mut self) -> anyhow::Result<()> {
+        self.signal(Signal::SIGSTOP)?;
+        let pid = Pid::from_raw(self.child.id().try_into()?);
+        let look = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG;
+        let bound = Duration::from_millis(FREEZE_MS);
+        wait_until(&format!("{} to stop", self.name), bound, async || {
+            matches!(waitid(Id::Pid(pid), look), Ok(WaitStatus::Stopped(..)))
+        })
+        .await
     }
 
     /// Lets a frozen process go on (SIGCONT).

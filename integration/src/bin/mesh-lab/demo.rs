@@ -1,13 +1,11 @@
-//! The demo of `cargo xtask demo`: a lattice of two nodes, real actors, a live replacement under
-//! load. Exits with 0 only if no call failed.
+//! The demo: a lattice of two nodes, real actors, a live replacement under load.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
-use clap::Parser;
+use clap::Args;
 use integration::harness::{
     Caller, MeshNode, Meshctl, NatsServer, NodeOptions, actor_module, actor_module_bytes,
     workspace_root,
@@ -26,24 +24,12 @@ const REPLACEMENTS: u64 = 20;
 /// Calls of the load that are under way at once.
 const CONCURRENCY: usize = 16;
 
-/// Shows a lattice at work: two nodes, real actors, replaced while they serve.
-#[derive(Parser)]
-struct Options {
+/// What `mesh-lab demo` is told.
+#[derive(Args)]
+pub struct Options {
     /// Leave the lattice up until Ctrl-C and say what to try
     #[arg(long)]
     stay: bool,
-}
-
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run(Options::parse()).await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("demo: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
 }
 
 /// What is up while the demo runs. Nodes are dropped before their server.
@@ -54,7 +40,8 @@ struct Demo {
     server: NatsServer,
 }
 
-async fn run(options: Options) -> anyhow::Result<bool> {
+/// Runs the demo; returns whether no call failed.
+pub async fn run(options: &Options) -> anyhow::Result<bool> {
     let demo = Demo::start().await?;
     for (name, capability) in
         [("echo", None), ("ponger", None), ("pinger", Some("mesh:actor")), ("thumbnail", None)]

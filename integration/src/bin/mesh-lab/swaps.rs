@@ -1,15 +1,13 @@
-//! `cargo xtask swaps`: a thousand revisions swapped under a running load. Exits with 0 only if no
-//! call failed or went back to an older revision.
+//! A thousand revisions swapped under a running load: no call may fail, none may go back.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-use clap::Parser;
+use clap::Args;
 use integration::swaps::{self, SwapOptions};
 
-/// Swaps revision after revision of an actor while calls of it run, and counts what fails.
-#[derive(Parser)]
-struct Options {
+/// What `mesh-lab swaps` is told.
+#[derive(Args)]
+pub struct Options {
     /// Revisions, each of them other code
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     revisions: u64,
@@ -24,20 +22,8 @@ struct Options {
     json: Option<PathBuf>,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run(Options::parse()).await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("swaps: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Returns whether the run was clean.
-async fn run(options: Options) -> anyhow::Result<bool> {
+/// Swaps; returns whether the run was clean.
+pub async fn run(options: &Options) -> anyhow::Result<bool> {
     let report = swaps::run(SwapOptions {
         revisions: options.revisions,
         nodes: options.nodes.into(),

@@ -1,15 +1,8 @@
 //! Traces by OTLP: a call keeps its caller's trace through every hop, in process and over NATS.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that meets the unexpected should stop right there"
-)]
-
 mod receiver;
 
+use self::receiver::Receiver;
 use integration::harness::{MeshNode, actor_module_bytes, wait_until};
 use integration::publisher::Publisher;
 use integration::testbed::{SOON, Testbed};
@@ -17,7 +10,6 @@ use lattice_client::{Call, TraceContext};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
-use receiver::Receiver;
 
 const TRACE: [u8; 16] = *b"trace of caller!";
 const SPAN: [u8; 8] = *b"the call";

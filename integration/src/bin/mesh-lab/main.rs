@@ -1,0 +1,52 @@
+//! `mesh-lab`: what `cargo xtask` runs against real servers and real nodes.
+//!
+//! One program for all of it, since each one of its own would be compiled and linked anew.
+
+mod bench;
+mod demo;
+mod swaps;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Shows, stresses and measures a real lattice on this machine.
+///
+/// Exits with 0 only if everything went as it must: no call failed, none was answered by an older
+/// revision than one seen before.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Show a lattice at work: two nodes, real actors, replaced while they serve
+    Demo(demo::Options),
+    /// Measure calls end to end against a raw NATS echo in the same run
+    Bench(bench::Options),
+    /// Swap revision after revision of an actor while calls of it run, and count what fails
+    Swaps(swaps::Options),
+    /// Answer raw requests (the bench starts this itself)
+    #[command(hide = true)]
+    RawEcho { url: String },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let clean = match &Cli::parse().task {
+        Task::Demo(options) => demo::run(options).await,
+        Task::Bench(options) => bench::run(options).await.map(|()| true),
+        Task::Swaps(options) => swaps::run(options).await,
+        Task::RawEcho { url } => bench::raw_echo(url).await.map(|()| true),
+    };
+    match clean {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("mesh-lab: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

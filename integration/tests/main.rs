@@ -1,0 +1,27 @@
+//! The mesh end to end: real servers, real nodes, real programs. One file a promise.
+//!
+//! One test program, since each would be compiled and linked anew; and one test at a time (see
+//! `.cargo/config.toml`), since many are about times.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that meets the unexpected should stop right there"
+)]
+
+mod actor_to_actor;
+mod callers;
+mod compose;
+mod docs;
+mod drain_fence;
+mod harness;
+mod hostile;
+mod join_leave;
+mod malformed;
+mod registry;
+mod registry_outage;
+mod replace;
+mod revoke;
+mod telemetry;
