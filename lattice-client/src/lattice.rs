@@ -58,7 +58,7 @@ impl Lattice {
             lattice_protocol::subjects::inbox_prefix(&name),
             uuid::Uuid::now_v7().simple()
         );
-        let mux = Mux::new(&inbox);
+        let (mux, outgoing) = Mux::new(&inbox);
         let watched = mux.clone();
         let complaint = Complaint::default();
         let heard = complaint.clone();
@@ -81,6 +81,7 @@ impl Lattice {
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
         tasks.spawn(mux.clone().run(replies, stop.clone()));
+        tasks.spawn(mux.clone().send_all(outgoing, nats.clone(), stop.clone()));
         let inner = Inner {
             name,
             nats,

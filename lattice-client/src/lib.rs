@@ -35,6 +35,7 @@ pub mod keystore;
 mod lattice;
 pub mod limits;
 mod mux;
+mod outbox;
 pub mod presence;
 pub mod registry;
 pub mod serve;

@@ -11,13 +11,15 @@ pub const COMMAND_QUEUE_CAPACITY: usize = 4_096;
 /// Messages that may wait in one subscription; admission answers `busy` long before.
 pub const SUBSCRIPTION_QUEUE_CAPACITY: usize = 65_536;
 
-/// Lanes that serve one subscription at once.
-pub const LANES_MAX: usize = 8;
-/// Messages that a lane takes at once.
-pub const BATCH_MESSAGES_MAX: usize = 16;
-/// How long a lane may keep a subscription to itself while it handles what it took.
-pub const SUBSCRIPTION_HOLD_MAX_US: u64 = 200;
+/// Messages of a subscription that are taken at once.
+pub const BATCH_MESSAGES_MAX: usize = 64;
+/// How long messages that were taken at once are handled one after the other by one thread.
+pub const INLINE_MAX_US: u64 = 1_000;
 
+/// Requests that may wait to be handed to the connection; more callers wait before it.
+pub const OUTBOX_CAPACITY: usize = 4_096;
+/// Requests that are handed to the connection at once.
+pub const OUTBOX_BATCH_MAX: usize = 256;
 /// Calls of one client that may wait for their replies.
 pub const PENDING_CALLS_MAX: usize = 65_536;
 /// First pause before a call is tried again.

@@ -8,13 +8,14 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use async_nats::{HeaderMap, Message, Subject};
+use async_nats::{Client, HeaderMap, Message, Subject};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::limits;
+use crate::outbox::{self, Outbox, Outgoing};
 
 /// Why a request has no reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,7 @@ type Waiting = oneshot::Sender<Result<Message, RequestError>>;
 #[derive(Clone)]
 pub(crate) struct Mux {
     shared: Arc<Shared>,
+    outbox: Outbox,
 }
 
 struct Shared {
@@ -64,11 +66,13 @@ impl Drop for Entry<'_> {
 }
 
 impl Mux {
-    /// Makes an inbox under `prefix`, which must be this client's alone.
-    pub(crate) fn new(inbox: &str) -> Self {
+    /// Makes an inbox under `inbox`, which must be this client's alone, and the queue of requests
+    /// that [`Mux::send_all`] publishes.
+    pub(crate) fn new(inbox: &str) -> (Self, mpsc::Receiver<Outgoing>) {
         let prefix = format!("{inbox}.");
         let shared = Shared { prefix, next: AtomicU64::new(0), waiting: Mutex::default() };
-        Self { shared: Arc::new(shared) }
+        let (outbox, outgoing) = outbox::outbox();
+        (Self { shared: Arc::new(shared), outbox }, outgoing)
     }
 
     /// Returns the subject that all replies arrive on.
@@ -98,6 +102,24 @@ impl Mux {
         }
     }
 
+    /// Publishes requests until `stop`.
+    pub(crate) async fn send_all(
+        self,
+        outgoing: mpsc::Receiver<Outgoing>,
+        nats: Client,
+        stop: CancellationToken,
+    ) {
+        let Self { shared, outbox } = self;
+        // Whoever still holds the other end is a caller.
+        drop(outbox);
+        let refused = |token| {
+            if let Some(waiting) = shared.waiting().remove(&token) {
+                let _ = waiting.send(Err(RequestError::NotSent));
+            }
+        };
+        outbox::run(outgoing, nats, refused, stop).await;
+    }
+
     /// Fails everything that waits: the replies went with the connection.
     pub(crate) fn connection_lost(&self) {
         for (_, waiting) in std::mem::take(&mut *self.shared.waiting()) {
@@ -108,29 +130,32 @@ impl Mux {
     /// Publishes `payload` and waits for its reply, without a bound of its own: callers bring one.
     pub(crate) async fn request(
         &self,
-        nats: &async_nats::Client,
+        nats: &Client,
         subject: Subject,
         headers: Option<HeaderMap>,
         payload: Bytes,
     ) -> Result<Message, RequestError> {
         let token = self.shared.next.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = oneshot::channel();
-        {
+        let others = {
             let mut waiting = self.shared.waiting();
-            if waiting.len() >= limits::PENDING_CALLS_MAX {
+            let others = waiting.len();
+            if others >= limits::PENDING_CALLS_MAX {
                 return Err(RequestError::TooMany);
             }
             waiting.insert(token, sender);
-        }
+            others
+        };
         let _entry = Entry { shared: &self.shared, token };
         let inbox = format!("{}{token}", self.shared.prefix);
-        let sent = match headers {
-            Some(headers) => {
-                nats.publish_with_reply_and_headers(subject, inbox, headers, payload).await
-            }
-            None => nats.publish_with_reply(subject, inbox, payload).await,
+        let request = Outgoing { token, subject, inbox, headers, payload };
+        let sent = if others == 0 {
+            // Nobody is there to share a write with.
+            request.publish(nats).await
+        } else {
+            self.outbox.send(request).await.is_ok()
         };
-        if sent.is_err() {
+        if !sent {
             return Err(RequestError::NotSent);
         }
         receiver.await.unwrap_or(Err(RequestError::ConnectionLost))
@@ -138,7 +163,7 @@ impl Mux {
 
     /// Publishes to this very inbox and waits for it to come back: everything that the server
     /// sent to this connection before has then been read.
-    pub(crate) async fn fence(&self, nats: &async_nats::Client) -> Result<(), RequestError> {
+    pub(crate) async fn fence(&self, nats: &Client) -> Result<(), RequestError> {
         let token = self.shared.next.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = oneshot::channel();
         self.shared.waiting().insert(token, sender);

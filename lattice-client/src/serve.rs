@@ -7,10 +7,8 @@ use std::time::{Duration, Instant};
 
 use async_nats::{Message, Subscriber};
 use futures_util::{FutureExt, StreamExt};
-use tokio::sync::{Mutex, MutexGuard};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::lattice::Lattice;
 use crate::{fence, limits};
@@ -38,11 +36,10 @@ pub struct ServeOptions {
 /// A subscription that is being served. Dropping it stops it without a drain.
 pub struct Serving {
     lattice: Lattice,
-    lanes: JoinSet<()>,
-    subscription: Arc<Mutex<Subscriber>>,
+    reader: AbortOnDropHandle<Subscriber>,
     stop: CancellationToken,
     handlers: TaskTracker,
-    dispatch: Dispatcher,
+    dispatch: Dispatch,
 }
 
 /// How a drain went.
@@ -91,14 +88,15 @@ impl Lattice {
         }
         let handlers = TaskTracker::new();
         let stop = CancellationToken::new();
-        let subscription = Arc::new(Mutex::new(subscriber));
         let run = Run { handler, handlers: handlers.clone(), in_flight_max };
-        let mut lanes = JoinSet::new();
-        for _ in 0..lane_count() {
-            lanes.spawn(lane(run.clone(), subscription.clone(), stop.clone()));
-        }
-        let dispatch: Dispatcher = Box::new(move |message| run.dispatch(message));
-        Ok(Serving { lattice: self.clone(), lanes, subscription, stop, handlers, dispatch })
+        let reader = tokio::spawn(read(run.clone(), subscriber, stop.clone()));
+        Ok(Serving {
+            lattice: self.clone(),
+            reader: AbortOnDropHandle::new(reader),
+            stop,
+            handlers,
+            dispatch: Box::new(move |message| run.begin(message)),
+        })
     }
 }
 
@@ -112,39 +110,39 @@ impl Serving {
     /// sent is read and handled, and only then is the subscription forgotten.
     ///
     /// Waits at most `bound` for the handlers.
-    pub async fn drain(mut self, bound: Duration) -> Drained {
-        self.stop.cancel();
-        while self.lanes.join_next().await.is_some() {}
-        let fenced = self.leave().await;
-        self.handlers.close();
-        let finished = tokio::time::timeout(bound, self.handlers.wait()).await.is_ok();
-        let unfinished = if finished { 0 } else { self.handlers.len() };
+    pub async fn drain(self, bound: Duration) -> Drained {
+        let Self { lattice, reader, stop, handlers, dispatch } = self;
+        stop.cancel();
+        let fenced = match reader.await {
+            Ok(subscriber) => leave(&lattice, subscriber, &dispatch).await,
+            Err(error) => {
+                tracing::error!(%error, "what read a subscription ended before its time");
+                false
+            }
+        };
+        handlers.close();
+        let finished = tokio::time::timeout(bound, handlers.wait()).await.is_ok();
+        let unfinished = if finished { 0 } else { handlers.len() };
         Drained { fenced, unfinished }
     }
+}
 
-    async fn leave(&mut self) -> bool {
-        let mut subscriber = self.subscription.lock().await;
-        // What arrives meanwhile waits in the subscription: one round trip at most.
-        let fenced = fence::stop_sending(&self.lattice, &mut subscriber).await;
-        while let Some(Some(message)) = subscriber.next().now_or_never() {
-            (self.dispatch)(message);
-        }
-        // Nothing can arrive any more: now the client may forget.
-        let _ = subscriber.unsubscribe().await;
-        fenced
+/// Leaves the subscription; returns whether all that the server had sent was read.
+async fn leave(lattice: &Lattice, mut subscriber: Subscriber, dispatch: &Dispatch) -> bool {
+    // What arrives meanwhile waits in the subscription: one round trip at most.
+    let fenced = fence::stop_sending(lattice, &mut subscriber).await;
+    while let Some(Some(message)) = subscriber.next().now_or_never() {
+        dispatch(message);
     }
+    // Nothing can arrive any more: now the client may forget.
+    let _ = subscriber.unsubscribe().await;
+    fenced
 }
 
-/// How many lanes serve one subscription: as many as can run at once.
-fn lane_count() -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    cores.min(limits::LANES_MAX)
-}
+/// Begins the handling of one message, whatever the type of its handler.
+type Dispatch = Box<dyn Fn(Message) + Send + Sync>;
 
-/// Handles one message, whatever the type of its handler.
-type Dispatcher = Box<dyn Fn(Message) + Send + Sync>;
-
-/// What a lane needs to run handlers.
+/// What is needed to run handlers.
 struct Run<H> {
     handler: Arc<H>,
     handlers: TaskTracker,
@@ -159,79 +157,76 @@ impl<H> Clone for Run<H> {
 }
 
 impl<H: Handler> Run<H> {
-    /// Runs the handler of a message as far as it goes without waiting; what then waits goes on
-    /// as a task of its own. Most calls end at once and never become one.
-    fn dispatch(&self, message: Message) {
-        let handler = self.handler.clone();
-        let refused = self.handlers.len() >= self.in_flight_max;
-        let work = async move {
-            if refused {
-                handler.refuse(message).await;
-            } else {
-                handler.handle(message).await;
-            }
-        };
-        // A panic is a bug of a handler, and must not take the lane with it.
-        let work = AssertUnwindSafe(work).catch_unwind().map(|outcome| {
-            if outcome.is_err() {
-                tracing::error!("a handler panicked; its message stays unanswered");
-            }
-        });
-        let mut work = Box::pin(self.handlers.track_future(work));
+    /// Handles a message as far as that goes without waiting; what then waits goes on as a task of
+    /// its own. Most calls end at once and never become one.
+    fn begin(&self, message: Message) {
+        let mut work = Box::pin(self.work(message));
         if (&mut work).now_or_never().is_none() {
             tokio::spawn(work);
         }
     }
-}
 
-/// Takes messages in batches and runs them, until told to stop or the connection is closed.
-///
-/// Lanes take turns at the subscription. Messages that wait together are handled together, so
-/// that their replies leave in one write; whoever took the last ones keeps the subscription for
-/// as long as that is quick, so that a single caller wakes a single lane.
-async fn lane<H: Handler>(
-    run: Run<H>,
-    subscription: Arc<Mutex<Subscriber>>,
-    stop: CancellationToken,
-) {
-    let mut batch = Vec::with_capacity(limits::BATCH_MESSAGES_MAX);
-    let hold_max = Duration::from_micros(limits::SUBSCRIPTION_HOLD_MAX_US);
-    let mut stopped = std::pin::pin!(stop.cancelled());
-    let mut held = None;
-    loop {
-        // First to stop, lest a subscription that is never empty never ends.
-        let mut subscriber: MutexGuard<'_, Subscriber> = match held.take() {
-            Some(subscriber) => subscriber,
-            None => tokio::select! {
-                biased;
-                () = &mut stopped => return,
-                subscriber = subscription.lock() => subscriber,
-            },
-        };
-        let first = tokio::select! {
-            biased;
-            () = &mut stopped => return,
-            message = subscriber.next() => message,
-        };
-        let Some(first) = first else { return };
-        batch.push(first);
-        while batch.len() < limits::BATCH_MESSAGES_MAX
-            && let Some(Some(message)) = subscriber.next().now_or_never()
-        {
-            batch.push(message);
-        }
-        let several = batch.len() > 1;
+    /// Begins messages that wait together, one after the other: neither a task nor another thread
+    /// is woken for a call of microseconds, and the replies leave in one write. When that has
+    /// taken [`limits::INLINE_MAX_US`] the rest becomes a task: another thread may take it, and
+    /// nobody waits long behind calls that compute.
+    fn begin_all(&self, mut batch: std::vec::IntoIter<Message>) {
         let begun = Instant::now();
-        held = (batch.len() < limits::BATCH_MESSAGES_MAX).then_some(subscriber);
-        for message in batch.drain(..) {
-            run.dispatch(message);
-            if held.is_some() && begun.elapsed() > hold_max {
-                held = None;
+        while let Some(message) = batch.next() {
+            self.begin(message);
+            if batch.len() > 0 && begun.elapsed() > Duration::from_micros(limits::INLINE_MAX_US) {
+                let run = self.clone();
+                tokio::spawn(async move { run.begin_all(batch) });
+                return;
             }
         }
-        if several {
-            // The connection's own task may wait behind this one to write the replies.
-            tokio::task::yield_now().await;
+    }
+
+    fn work(&self, message: Message) -> impl Future<Output = ()> + Send + 'static {
+        let handler = self.handler.clone();
+        let refused = self.handlers.len() >= self.in_flight_max;
+        let token = self.handlers.token();
+        async move {
+            let work = async {
+                if refused {
+                    handler.refuse(message).await;
+                } else {
+                    handler.handle(message).await;
+                }
+            };
+            // A panic is a bug of a handler, and must not take the reader with it.
+            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+                tracing::error!("a handler panicked; its message stays unanswered");
+            }
+            drop(token);
         }
+    }
+}
+
+/// Takes messages and has them handled, until told to stop or the connection is closed.
+async fn read<H: Handler>(
+    run: Run<H>,
+    mut subscriber: Subscriber,
+    stop: CancellationToken,
+) -> Subscriber {
+    let mut stopped = std::pin::pin!(stop.cancelled());
+    loop {
+        // First to stop, lest a subscription that is never empty never ends.
+        let first = tokio::select! {
+            biased;
+            () = &mut stopped => return subscriber,
+            message = subscriber.next() => message,
+        };
+        let Some(first) = first else { return subscriber };
+        let mut more = Vec::new();
+        while more.len() < limits::BATCH_MESSAGES_MAX
+            && let Some(Some(message)) = subscriber.next().now_or_never()
+        {
+            more.push(message);
+        }
+        run.begin(first);
+        run.begin_all(more.into_iter());
+        // The connection's own task may wait behind this one to write the replies.
+        tokio::task::yield_now().await;
     }
 }
