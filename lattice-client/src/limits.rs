@@ -13,8 +13,10 @@ pub const SUBSCRIPTION_QUEUE_CAPACITY: usize = 65_536;
 
 /// Messages of a subscription that are taken at once.
 pub const BATCH_MESSAGES_MAX: usize = 64;
-/// How long messages that were taken at once are handled one after the other by one thread.
-pub const INLINE_MAX_US: u64 = 1_000;
+/// Messages that one thread handles one after the other while others may take the rest.
+pub const CHUNK_MESSAGES_MAX: usize = 8;
+/// How long one thread handles them before it hands on even those.
+pub const CHUNK_MAX_US: u64 = 1_000;
 
 /// Requests that may wait to be handed to the connection; more callers wait before it.
 pub const OUTBOX_CAPACITY: usize = 4_096;

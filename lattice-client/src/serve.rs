@@ -167,18 +167,29 @@ impl<H: Handler> Run<H> {
     }
 
     /// Begins messages that wait together, one after the other: neither a task nor another thread
-    /// is woken for a call of microseconds, and the replies leave in one write. When that has
-    /// taken [`limits::INLINE_MAX_US`] the rest becomes a task: another thread may take it, and
-    /// nobody waits long behind calls that compute.
-    fn begin_all(&self, mut batch: std::vec::IntoIter<Message>) {
+    /// is woken for each call of microseconds, and the replies leave in one write.
+    ///
+    /// What exceeds [`limits::CHUNK_MESSAGES_MAX`], or waits longer than [`limits::CHUNK_MAX_US`],
+    /// becomes a task that an idle thread may take, so that nobody waits long behind calls that
+    /// compute.
+    fn begin_all(&self, mut batch: Vec<Message>) {
+        if batch.len() > limits::CHUNK_MESSAGES_MAX {
+            self.hand_on(batch.split_off(limits::CHUNK_MESSAGES_MAX));
+        }
         let begun = Instant::now();
+        let mut batch = batch.into_iter();
         while let Some(message) = batch.next() {
             self.begin(message);
-            if batch.len() > 0 && begun.elapsed() > Duration::from_micros(limits::INLINE_MAX_US) {
-                let run = self.clone();
-                tokio::spawn(async move { run.begin_all(batch) });
-                return;
+            if begun.elapsed() > Duration::from_micros(limits::CHUNK_MAX_US) {
+                return self.hand_on(batch.collect());
             }
+        }
+    }
+
+    fn hand_on(&self, batch: Vec<Message>) {
+        if !batch.is_empty() {
+            let run = self.clone();
+            tokio::spawn(async move { run.begin_all(batch) });
         }
     }
 
@@ -218,14 +229,13 @@ async fn read<H: Handler>(
             message = subscriber.next() => message,
         };
         let Some(first) = first else { return subscriber };
-        let mut more = Vec::new();
-        while more.len() < limits::BATCH_MESSAGES_MAX
+        let mut batch = vec![first];
+        while batch.len() < limits::BATCH_MESSAGES_MAX
             && let Some(Some(message)) = subscriber.next().now_or_never()
         {
-            more.push(message);
+            batch.push(message);
         }
-        run.begin(first);
-        run.begin_all(more.into_iter());
+        run.begin_all(batch);
         // The connection's own task may wait behind this one to write the replies.
         tokio::task::yield_now().await;
     }

@@ -40,7 +40,7 @@ pub const WASM_STACK_BYTES: usize = 1024 * 1024;
 pub const CALL_STACK_BYTES: usize = 2 * 1024 * 1024;
 
 /// Longest time that an actor's code runs before others get the thread.
-pub const TICK_MAX_US: u64 = 1_000;
+pub const TICK_MAX_US: u64 = 2_000;
 /// Shortest such time, when many loops compete.
 pub const TICK_MIN_US: u64 = 100;
 /// Time in which each of the loops that compete should have its turn, so that a passed deadline

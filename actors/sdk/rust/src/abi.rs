@@ -29,7 +29,6 @@ unsafe extern "C" {
 
 /// Serves one call of the host to `A`: 1 after a response, 0 after an error.
 pub fn guest_call<A: Actor>(operation_length: usize, payload_length: usize) -> i32 {
-    // For hosts that do not call `wapc_init`.
     logging::init();
     match serve::<A>(operation_length, payload_length) {
         Ok(response) => {

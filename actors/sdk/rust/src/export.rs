@@ -27,5 +27,3 @@ impl<E: Display + 'static> IntoError for E {
 
 #[cfg(target_arch = "wasm32")]
 pub use crate::abi::guest_call;
-#[cfg(target_arch = "wasm32")]
-pub use crate::logging::init;

@@ -35,7 +35,7 @@
 //! - The feature `allocator`, on by default, is a heap that serves a call's first allocations
 //!   without growing the memory. Without it, an actor may bring a `#[global_allocator]` of its own.
 //!
-//! The crate speaks [waPC](https://wapc.io) (imports of module `wapc`, exports `wapc_init` and
+//! The crate speaks [waPC](https://wapc.io) (imports of module `wapc`, export
 //! `__guest_call`), so that what it builds runs on any host of waPC.
 
 // The macro names the crate by its name, within this crate's own tests too.

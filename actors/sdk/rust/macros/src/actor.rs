@@ -182,17 +182,13 @@ fn arm(operation: &Operation) -> TokenStream {
     }
 }
 
-/// Writes the functions that a waPC host calls.
+/// Writes the function that a waPC host calls. `wapc_init`, which a module may have, would be one
+/// more entry into each fresh instance for nothing.
 fn exports(actor: &Type) -> TokenStream {
     quote! {
         #[cfg(target_arch = "wasm32")]
-        #[allow(unsafe_code, reason = "the host finds these two by their names")]
+        #[allow(unsafe_code, reason = "the host finds it by its name")]
         const _: () = {
-            #[unsafe(no_mangle)]
-            extern "C" fn wapc_init() {
-                ::mesh_actor::export::init();
-            }
-
             #[unsafe(no_mangle)]
             extern "C" fn __guest_call(operation_length: usize, payload_length: usize) -> i32 {
                 ::mesh_actor::export::guest_call::<#actor>(operation_length, payload_length)
