@@ -1,5 +1,6 @@
 //! One instance of an actor: fresh, running a call, ready for another or spent.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -52,7 +53,7 @@ impl Instance {
         store.epoch_deadline_callback(end_of_turn);
         store.set_epoch_deadline(TURN_TICKS);
         store.data_mut().begin(host, deadline);
-        let made = turn::until(deadline, initialise(&mut store, pre, exports)).await;
+        let made = turn::until(deadline, pin!(initialise(&mut store, pre, exports))).await;
         let error = match made {
             Ok(Ok(guest_call)) => {
                 let initial_bytes = store.data().limiter.used_bytes();
@@ -76,8 +77,10 @@ impl Instance {
         state.ask(call.operation, call.payload);
         store.set_epoch_deadline(TURN_TICKS);
         let lengths = (length(call.operation.len()), length(call.payload.len()));
-        let returned =
-            turn::until(call.deadline, guest_call.call_async(&mut *store, lengths)).await;
+        let returned = {
+            let running = pin!(guest_call.call_async(&mut *store, lengths));
+            turn::until(call.deadline, running).await
+        };
         let state = store.data_mut();
         let outcome = match returned {
             Ok(Ok(code)) => Outcome { result: answer(state, code), sound: true },

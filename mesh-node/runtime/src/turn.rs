@@ -1,7 +1,7 @@
 //! Ends a call at its deadline, whatever it waits for.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::Instant;
 
@@ -10,9 +10,12 @@ use crate::fault::Fault;
 /// Polls `work` until it is ready, and not again once `deadline` has passed.
 ///
 /// Code that loops comes back here at each turn. Looking at the clock before the next turn keeps
-/// the expired ones from using up the turns of others.
-pub(crate) async fn until<T>(deadline: Instant, work: impl Future<Output = T>) -> Result<T, Fault> {
-    let mut work = pin!(work);
+/// the expired ones from using up the turns of others. `work` is pinned by the caller, since what
+/// is moved into a future takes its place there twice.
+pub(crate) async fn until<T>(
+    deadline: Instant,
+    mut work: Pin<&mut impl Future<Output = T>>,
+) -> Result<T, Fault> {
     let mut begun = false;
     poll_fn(|context| {
         if begun && Instant::now() >= deadline {
