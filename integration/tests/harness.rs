@@ -163,7 +163,7 @@ async fn hold_a_process_until_killed() {
 #[tokio::test]
 async fn nothing_outlives_a_test_that_is_killed() {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--ignored", "--exact", "--nocapture", "hold_a_process_until_killed"]);
+    command.args(["--ignored", "--exact", "--nocapture", "harness::hold_a_process_until_killed"]);
     let mut test = ProcessGuard::spawn("test", command).unwrap();
     let read = wait_for("the id of the held process", SOON, async || {
         let log = test.log()?;

@@ -111,6 +111,32 @@ async fn calls_in_flight_are_finished_and_answered_before_a_node_leaves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_cuts_a_drain_short() {
+    let bed = Testbed::start("impatient").await.unwrap();
+    let mut node = bed.start_node().await.unwrap();
+    let sleeper = bed.deploy("sleeper", &sleeper().unwrap(), &[]).await.unwrap();
+    let call = Call::new(sleeper.key().clone(), "sleep", nap(SOON)).timeout(SOON);
+    let lattice = bed.lattice().clone();
+    let mut calls = JoinSet::new();
+    calls.spawn(async move { lattice.call(call).await });
+    wait_until("the call to run", SOON, async || {
+        let inventory = bed.inventory(node.key()).await;
+        inventory.is_ok_and(|inventory| inventory.heartbeat.in_flight == 1)
+    })
+    .await
+    .unwrap();
+    node.process().signal(Signal::SIGTERM).unwrap();
+    wait_until("the drain", SOON, async || node.log().is_ok_and(|log| log.contains("draining")))
+        .await
+        .unwrap();
+    assert!(node.process().exit_status().unwrap().is_none(), "it waits for the call");
+    node.process().signal(Signal::SIGTERM).unwrap();
+    let status = node.process().wait(Duration::from_secs(5)).await.unwrap();
+    assert_eq!(status.code(), Some(1));
+    assert!(node.log().unwrap().contains("second signal"), "{}", node.process().log_tail());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_actor_moves_away_and_goes_without_a_call_that_hangs() {
     let bed = Testbed::start("undeploy").await.unwrap();
     let here = bed.node().unwrap().label("site", "here").start(bed.lattice().nats()).await.unwrap();

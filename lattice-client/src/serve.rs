@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use async_nats::{Message, Subscriber};
 use futures_util::{FutureExt, StreamExt};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::lattice::Lattice;
@@ -95,7 +96,7 @@ impl Lattice {
             reader: AbortOnDropHandle::new(reader),
             stop,
             handlers,
-            dispatch: Box::new(move |message| run.begin(message)),
+            dispatch: Box::new(move |message| run.begin(run.take(message))),
         })
     }
 }
@@ -156,11 +157,25 @@ impl<H> Clone for Run<H> {
     }
 }
 
+/// A message that counts as being handled from the moment it is taken from its subscription, so
+/// that a drain waits for it and the bound of what is in flight holds.
+struct Taken {
+    message: Message,
+    /// Whether there was no place left for it.
+    refused: bool,
+    token: TaskTrackerToken,
+}
+
 impl<H: Handler> Run<H> {
+    fn take(&self, message: Message) -> Taken {
+        let refused = self.handlers.len() >= self.in_flight_max;
+        Taken { message, refused, token: self.handlers.token() }
+    }
+
     /// Handles a message as far as that goes without waiting; what then waits goes on as a task of
     /// its own. Most calls end at once and never become one.
-    fn begin(&self, message: Message) {
-        let mut work = Box::pin(self.work(message));
+    fn begin(&self, taken: Taken) {
+        let mut work = Box::pin(self.work(taken));
         if (&mut work).now_or_never().is_none() {
             tokio::spawn(work);
         }
@@ -172,31 +187,30 @@ impl<H: Handler> Run<H> {
     /// What exceeds [`limits::CHUNK_MESSAGES_MAX`], or waits longer than [`limits::CHUNK_MAX_US`],
     /// becomes a task that an idle thread may take, so that nobody waits long behind calls that
     /// compute.
-    fn begin_all(&self, mut batch: Vec<Message>) {
+    fn begin_all(&self, mut batch: Vec<Taken>) {
         if batch.len() > limits::CHUNK_MESSAGES_MAX {
             self.hand_on(batch.split_off(limits::CHUNK_MESSAGES_MAX));
         }
         let begun = Instant::now();
         let mut batch = batch.into_iter();
-        while let Some(message) = batch.next() {
-            self.begin(message);
+        while let Some(taken) = batch.next() {
+            self.begin(taken);
             if begun.elapsed() > Duration::from_micros(limits::CHUNK_MAX_US) {
                 return self.hand_on(batch.collect());
             }
         }
     }
 
-    fn hand_on(&self, batch: Vec<Message>) {
+    fn hand_on(&self, batch: Vec<Taken>) {
         if !batch.is_empty() {
             let run = self.clone();
             tokio::spawn(async move { run.begin_all(batch) });
         }
     }
 
-    fn work(&self, message: Message) -> impl Future<Output = ()> + Send + 'static {
+    fn work(&self, taken: Taken) -> impl Future<Output = ()> + Send + 'static {
         let handler = self.handler.clone();
-        let refused = self.handlers.len() >= self.in_flight_max;
-        let token = self.handlers.token();
+        let Taken { message, refused, token } = taken;
         async move {
             let work = async {
                 if refused {
@@ -229,11 +243,11 @@ async fn read<H: Handler>(
             message = subscriber.next() => message,
         };
         let Some(first) = first else { return subscriber };
-        let mut batch = vec![first];
+        let mut batch = vec![run.take(first)];
         while batch.len() < limits::BATCH_MESSAGES_MAX
             && let Some(Some(message)) = subscriber.next().now_or_never()
         {
-            batch.push(message);
+            batch.push(run.take(message));
         }
         run.begin_all(batch);
         // The connection's own task may wait behind this one to write the replies.

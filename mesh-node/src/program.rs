@@ -2,8 +2,11 @@
 
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use clap::Parser;
 use lattice_client::ConnectError;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Cli, Command, Join, Log};
 use crate::dev;
@@ -29,43 +32,60 @@ fn run(command: Option<Command>, join: Join, log: &Log) -> anyhow::Result<()> {
     let traced = telemetry.traced();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
-        match command {
-            Some(Command::Dev(options)) => {
-                Box::pin(dev::run(options, traced, stop_signal()?)).await
+        let mut signals = Signals::new()?;
+        let stop = CancellationToken::new();
+        let work = async {
+            match command {
+                Some(Command::Dev(options)) => {
+                    Box::pin(dev::run(options, traced, stop.cancelled())).await
+                }
+                None => serve(join, traced, &stop).await,
             }
-            None => {
-                let mut signal = std::pin::pin!(stop_signal()?);
-                let node = tokio::select! {
-                    node = Box::pin(Node::start(join.into_options(traced)?)) => node?,
-                    () = &mut signal => return Ok(()),
-                };
-                let stopped = node.run_until(signal).await?;
-                anyhow::ensure!(
-                    stopped.abandoned == 0,
-                    "{} calls were abandoned",
-                    stopped.abandoned
-                );
-                Ok(())
-            }
+        };
+        let told_twice = async {
+            signals.next().await;
+            stop.cancel();
+            signals.next().await;
+        };
+        tokio::select! {
+            outcome = work => outcome,
+            () = told_twice => Err(anyhow!("a second signal cut the drain short")),
         }
     });
     telemetry.stop();
     outcome
 }
 
-/// Returns what completes at SIGTERM, SIGINT or SIGHUP; the handlers are in place when this returns.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(async move {
+/// Joins and serves until `stop`, then drains.
+async fn serve(join: Join, traced: bool, stop: &CancellationToken) -> anyhow::Result<()> {
+    let node = tokio::select! {
+        node = Box::pin(Node::start(join.into_options(traced)?)) => node?,
+        () = stop.cancelled() => return Ok(()),
+    };
+    let stopped = node.run_until(stop.cancelled()).await?;
+    anyhow::ensure!(stopped.abandoned == 0, "{} calls were abandoned", stopped.abandoned);
+    Ok(())
+}
+
+/// The signals that ask a process to end; a second one asks it not to wait.
+struct Signals([Signal; 3]);
+
+impl Signals {
+    /// Sets the handlers up; they are in place when this returns.
+    fn new() -> std::io::Result<Self> {
+        let [terminate, interrupt, hangup] =
+            [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+        Ok(Self([terminate?, interrupt?, hangup?]))
+    }
+
+    async fn next(&mut self) {
+        let [terminate, interrupt, hangup] = &mut self.0;
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
             _ = hangup.recv() => {}
         }
-    })
+    }
 }
 
 /// The same codes as `meshctl`: 3 no NATS, 6 denied, 1 anything else.
