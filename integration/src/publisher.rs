@@ -131,7 +131,8 @@ impl Publisher {
         let key = RegistryKey::Actor(self.key.clone());
         let entry = self.registry.get::<ActorRecord>(&key).await?;
         let at = entry.context("the actor is not deployed")?.at;
-        Ok(self.registry.delete(&key, at).await?)
+        self.registry.delete(&key, at).await?;
+        Ok(())
     }
 
     /// Waits until a node answers for `revision`.

@@ -81,7 +81,8 @@ impl Actors {
         let module = |name: &str| actor_module_bytes(name).unwrap();
         let ponger = deploy(&bed, "ponger", &module("ponger"), &[], false).await;
         deploy(&bed, "sleeper", &sleeper().unwrap(), &[], false).await;
-        let pinger = deploy(&bed, "pinger", &module("pinger"), &[ANY_ACTOR], true).await;
+        let pinger =
+            deploy(&bed, "pinger", &module("pinger"), &[ANY_ACTOR, "mesh:keyvalue"], true).await;
         let sample = module("wapc-guest-sample");
         let sample = deploy(&bed, "sample", &sample, &[ANY_ACTOR], true).await;
         Self { bed, nodes, pinger, ponger, sample }
@@ -142,6 +143,7 @@ impl Actors {
         self.assert_refused("nobody-of-this-name", ErrorCode::NotFound).await;
         self.assert_refused(provider.as_str(), ErrorCode::Unauthorized).await;
         self.assert_refused("mesh:keyvalue", ErrorCode::NoLink).await;
+        self.assert_refused("mesh:blobstore", ErrorCode::Unauthorized).await;
         self.assert_refused("no such name!", ErrorCode::BadRequest).await;
         // What the called actor itself says comes back with its text.
         let error = self.forward("ponger", "sing", b"").await.unwrap_err();

@@ -19,6 +19,7 @@ mod drain_fence;
 mod harness;
 mod hostile;
 mod join_leave;
+mod links;
 mod malformed;
 mod registry;
 mod registry_outage;

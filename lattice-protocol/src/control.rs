@@ -36,6 +36,10 @@ pub struct Inventory {
     /// What it refuses, and why.
     #[serde(default)]
     pub refused: Vec<Refusal>,
+    /// Revision of the registry up to which it has taken in every change; absent where it does
+    /// not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry_at: Option<u64>,
 }
 
 /// Asks whether a node could serve a module: it fetches, verifies, compiles and probes it.

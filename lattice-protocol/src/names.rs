@@ -132,6 +132,13 @@ impl LatticeName {
     }
 }
 
+impl LinkName {
+    /// Returns the name of the link that is meant where nobody names one: `default`.
+    pub fn default_link() -> Self {
+        Self(Arc::from("default"))
+    }
+}
+
 impl Digest {
     /// Returns the digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {

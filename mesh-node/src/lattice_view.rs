@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use lattice_protocol::keys::{ActorKey, IssuerKey};
 use lattice_protocol::names::{ActorName, Digest};
-use lattice_protocol::record::{ActorRecord, Record, RevocationRecord};
+use lattice_protocol::record::{ActorRecord, LinkRecord, Record, RevocationRecord};
 use lattice_protocol::subjects::{RegistryKey, Revoked};
 use lattice_protocol::{DecodeError, Error, ErrorCode};
+
+use crate::links::Links;
 
 /// An actor's record as it is in the registry.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub(crate) enum Affected {
     Actor(ActorKey),
     /// Every actor: a revocation came or went.
     Everything,
+    /// Where calls of actors lead.
+    Links,
     /// Nothing that a node serves.
     Nothing,
 }
@@ -37,6 +41,7 @@ pub(crate) struct Revocations(BTreeMap<Revoked, RevocationRecord>);
 pub(crate) struct LatticeView {
     actors: BTreeMap<ActorKey, Arc<Wanted>>,
     revoked: Revocations,
+    links: Links,
 }
 
 impl LatticeView {
@@ -74,7 +79,11 @@ impl LatticeView {
                 self.revoked.0.insert(what, record);
                 Affected::Everything
             }
-            RegistryKey::Link(..) | RegistryKey::Provider(_) => Affected::Nothing,
+            RegistryKey::Link(source, contract, name) => {
+                self.links.put(source, contract, name, LinkRecord::decode(value)?)?;
+                Affected::Links
+            }
+            RegistryKey::Provider(_) => Affected::Nothing,
         })
     }
 
@@ -89,7 +98,11 @@ impl LatticeView {
                 self.revoked.0.remove(what);
                 Affected::Everything
             }
-            RegistryKey::Link(..) | RegistryKey::Provider(_) => Affected::Nothing,
+            RegistryKey::Link(source, contract, name) => {
+                self.links.remove(source, contract, name);
+                Affected::Links
+            }
+            RegistryKey::Provider(_) => Affected::Nothing,
         }
     }
 
@@ -110,6 +123,11 @@ impl LatticeView {
             names.entry(wanted.record.name.clone()).or_default().push(key.clone());
         }
         names
+    }
+
+    /// Returns where the calls of actors lead.
+    pub fn links(&self) -> &Links {
+        &self.links
     }
 
     /// Returns what must not be served.

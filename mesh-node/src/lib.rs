@@ -21,6 +21,7 @@ mod control;
 pub mod dev;
 mod lattice_view;
 pub mod limits;
+mod links;
 mod loader;
 mod node;
 mod permit;

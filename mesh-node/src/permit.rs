@@ -1,7 +1,7 @@
 //! Whether an actor may make a call: a pure decision over what it was signed for.
 
 use lattice_protocol::keys::ActorKey;
-use lattice_protocol::names::ActorName;
+use lattice_protocol::names::{ActorName, ContractName};
 use lattice_protocol::{Error, ErrorCode};
 
 /// The capability to call any other actor.
@@ -40,6 +40,20 @@ pub(crate) fn actor_call(
     ))
 }
 
+/// Decides whether an actor signed with `capabilities` may use a contract over its links.
+///
+/// # Errors
+/// `unauthorized`, with the capability that would permit it.
+pub(crate) fn contract(capabilities: &[String], contract: &ContractName) -> Result<(), Error> {
+    if capabilities.iter().any(|capability| capability == contract.as_str()) {
+        return Ok(());
+    }
+    Err(Error::not_started(
+        ErrorCode::Unauthorized,
+        format!("this actor was not signed to use {contract}: sign it with --cap {contract}"),
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,6 +74,18 @@ mod tests {
         assert!(!permitted(&["mesh:actor:pong"], &key, "pong2"));
         assert!(permitted(&[&format!("mesh:actor:{key}")], &key, "pong"));
         assert!(!permitted(&[&format!("mesh:actor:{other}")], &key, "pong"));
+    }
+
+    #[test]
+    fn a_contract_is_permitted_by_its_own_name_alone() {
+        let wanted: ContractName = "mesh:keyvalue".parse().unwrap();
+        let signed = |capability: &str| contract(&[capability.to_owned()], &wanted);
+        assert!(signed("mesh:keyvalue").is_ok());
+        for other in ["mesh:keyvalu", "mesh:keyvalue:read", "mesh", "mesh:actor", ""] {
+            let error = signed(other).unwrap_err();
+            assert_eq!(error.code, ErrorCode::Unauthorized);
+            assert!(error.message.contains("--cap mesh:keyvalue"), "{}", error.message);
+        }
     }
 
     #[test]

@@ -106,6 +106,15 @@ impl Reconciler {
     }
 
     async fn changed(&mut self, change: Change) {
+        let at = match &change {
+            Change::Put { at, .. } | Change::Removed { at, .. } => *at,
+            Change::Synced => 0,
+        };
+        self.take_in(change).await;
+        self.shared.saw_registry(at);
+    }
+
+    async fn take_in(&mut self, change: Change) {
         let affected = match change {
             Change::Put { key, value, at } => {
                 let shown = key.to_string();
@@ -119,7 +128,7 @@ impl Reconciler {
                     }
                 }
             }
-            Change::Removed { key } => self.view.remove(&key),
+            Change::Removed { key, .. } => self.view.remove(&key),
             Change::Synced => {
                 self.synced.send_replace(true);
                 // What could not be done when it was told, such as a subscription while NATS was
@@ -142,6 +151,7 @@ impl Reconciler {
                     self.follow(&key).await;
                 }
             }
+            Affected::Links => self.shared.set_links(self.view.links().clone()),
             Affected::Nothing => {}
         }
     }

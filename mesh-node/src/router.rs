@@ -1,12 +1,13 @@
-//! Where a host call leads: an actor by key or by name, in process where this node serves it,
-//! else over NATS. The same checks, limits and errors either way.
+//! Where a host call leads: an actor by key or by name, or over a link of a contract to whatever it
+//! is bound to; in process where this node serves it, else over NATS. The same checks, limits and
+//! errors either way.
 
 use std::time::Instant;
 
 use bytes::Bytes;
 use lattice_client::Call;
 use lattice_protocol::keys::{ActorKey, TargetKey};
-use lattice_protocol::names::{ActorName, ContractName};
+use lattice_protocol::names::{ActorName, ContractName, LinkName};
 use lattice_protocol::{Error, ErrorCode, limits as wire, names};
 use mesh_runtime::HostCall;
 use tracing::Instrument;
@@ -27,7 +28,7 @@ pub(crate) async fn route(from: &CallHost, call: HostCall) -> Result<Bytes, Erro
             ),
         ));
     }
-    let key = target(from, &call)?;
+    let route = resolve(from, &call)?;
     if from.hops >= wire::HOPS_MAX {
         return Err(Error::not_started(
             ErrorCode::LimitExceeded,
@@ -35,21 +36,30 @@ pub(crate) async fn route(from: &CallHost, call: HostCall) -> Result<Bytes, Erro
         ));
     }
     if from.shared.traced {
-        let span = telemetry::call_span(&from.trace, &key, &call.operation);
+        let span = telemetry::call_span(&from.trace, &route.target, &call.operation);
         let trace = telemetry::context_of(&span, &from.trace);
-        return Box::pin(send(from, &key, &call, trace).instrument(span)).await;
+        return Box::pin(send(from, &route, &call, trace).instrument(span)).await;
     }
-    send(from, &key, &call, from.trace.clone()).await
+    send(from, &route, &call, from.trace.clone()).await
+}
+
+/// Whom a host call reaches.
+struct Route {
+    target: TargetKey,
+    /// The contract and the link that lead there, where the target was not called by itself.
+    over: Option<(ContractName, LinkName)>,
 }
 
 async fn send(
     from: &CallHost,
-    key: &ActorKey,
+    route: &Route,
     call: &HostCall,
     trace: lattice_client::TraceContext,
 ) -> Result<Bytes, Error> {
     let hops = from.hops + 1;
-    if let Some(host) = from.shared.host(key) {
+    if let TargetKey::Actor(key) = &route.target
+        && let Some(host) = from.shared.host(key)
+    {
         let request = Request {
             operation: &call.operation,
             payload: &call.payload,
@@ -66,24 +76,44 @@ async fn send(
         telemetry::finish(&span, &answered);
         return answered.outcome;
     }
+    let link = match &route.over {
+        Some((_, name)) => Some(name.to_string()),
+        None => (!call.link.is_empty()).then(|| call.link.clone()),
+    };
     let call = Call {
         timeout: from.deadline.saturating_duration_since(Instant::now()),
         origin: Some(from.origin.as_str().to_owned()),
-        link: (!call.link.is_empty()).then(|| call.link.clone()),
+        link,
         hops,
         trace,
-        ..Call::new(key.clone(), call.operation.clone(), call.payload.clone())
+        ..Call::new(route.target.clone(), call.operation.clone(), call.payload.clone())
     };
-    from.shared.lattice.call(call).await.map(|answer| answer.payload)
+    let answer = from.shared.lattice.call(call).await;
+    answer.map(|answer| answer.payload).map_err(|error| away(route, error))
+}
+
+/// What a link leads to may be gone: its caller knows a contract, and no key that was not found.
+fn away(route: &Route, error: Error) -> Error {
+    match &route.over {
+        Some((contract, name)) if error.code == ErrorCode::NotFound => Error::not_started(
+            ErrorCode::ProviderUnavailable,
+            format!(
+                "nobody answers for {}, to which the link {name} for {contract} leads",
+                route.target
+            ),
+        ),
+        _ => error,
+    }
 }
 
 /// Finds out whom the namespace of a host call means, and whether the caller may call it.
-fn target(from: &CallHost, call: &HostCall) -> Result<ActorKey, Error> {
+fn resolve(from: &CallHost, call: &HostCall) -> Result<Route, Error> {
     let capabilities = &from.revision.capabilities;
+    let direct = |key: ActorKey| Ok(Route { target: key.into(), over: None });
     match call.namespace.parse::<TargetKey>() {
         Ok(TargetKey::Actor(key)) => {
             permit::actor_call(capabilities, &key, || from.shared.name_of(&key))?;
-            return Ok(key);
+            return direct(key);
         }
         Ok(TargetKey::Provider(key)) => {
             return Err(Error::not_started(
@@ -94,10 +124,10 @@ fn target(from: &CallHost, call: &HostCall) -> Result<ActorKey, Error> {
         Err(_) => {}
     }
     if let Ok(contract) = call.namespace.parse::<ContractName>() {
-        return Err(Error::not_started(
-            ErrorCode::NoLink,
-            format!("{} has no link for contract {contract}", from.revision.name),
-        ));
+        permit::contract(capabilities, &contract)?;
+        let name = link_name(&call.link)?;
+        let target = from.shared.links().target(&from.origin, contract.clone(), name.clone())?;
+        return Ok(Route { target, over: Some((contract, name)) });
     }
     let name: ActorName = call.namespace.parse().map_err(|_| {
         Error::not_started(
@@ -107,5 +137,15 @@ fn target(from: &CallHost, call: &HostCall) -> Result<ActorKey, Error> {
     })?;
     let key = from.shared.actor_named(&name)?;
     permit::actor_call(capabilities, &key, || Some(name))?;
-    Ok(key)
+    direct(key)
+}
+
+/// Reads the link that a host call names; none means the default one.
+fn link_name(text: &str) -> Result<LinkName, Error> {
+    if text.is_empty() {
+        return Ok(LinkName::default_link());
+    }
+    text.parse().map_err(|error: lattice_protocol::names::NameError| {
+        Error::not_started(ErrorCode::BadRequest, error.to_string())
+    })
 }

@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use crate::actor_host::ActorHost;
 use crate::lattice_view::Revocations;
 use crate::limits;
+use crate::links::Links;
 use crate::trust::Trust;
 
 /// What the parts of a node share.
@@ -35,6 +36,9 @@ pub(crate) struct Shared {
     hosts: ArcSwap<HashMap<ActorKey, Arc<ActorHost>>>,
     names: ArcSwap<HashMap<ActorName, Vec<ActorKey>>>,
     revocations: ArcSwap<Revocations>,
+    links: ArcSwap<Links>,
+    /// Revision of the registry up to which every change was taken in.
+    registry_at: AtomicU64,
     refusals: Mutex<BTreeMap<ActorKey, Refusal>>,
     /// Payloads by reference that are in memory now.
     pub bodies: Semaphore,
@@ -54,6 +58,8 @@ impl Shared {
             hosts: ArcSwap::default(),
             names: ArcSwap::default(),
             revocations: ArcSwap::default(),
+            links: ArcSwap::default(),
+            registry_at: AtomicU64::new(0),
             refusals: Mutex::default(),
             bodies: Semaphore::new(limits::BODIES_HELD_MAX),
         }
@@ -100,6 +106,21 @@ impl Shared {
     /// Says which actors bear which name.
     pub fn set_names(&self, names: HashMap<ActorName, Vec<ActorKey>>) {
         self.names.store(Arc::new(names));
+    }
+
+    /// Says where the calls of actors lead.
+    pub fn set_links(&self, links: Links) {
+        self.links.store(Arc::new(links));
+    }
+
+    /// Returns where the calls of actors lead.
+    pub fn links(&self) -> Arc<Links> {
+        self.links.load_full()
+    }
+
+    /// Says that the change of this revision was taken in.
+    pub fn saw_registry(&self, at: u64) {
+        self.registry_at.fetch_max(at, Ordering::Relaxed);
     }
 
     /// Says what must not be served.
@@ -177,6 +198,7 @@ impl Shared {
     /// Returns what the node is and serves.
     pub fn inventory(&self) -> Inventory {
         let refused = self.refusals().values().cloned().collect();
-        Inventory { heartbeat: self.heartbeat(), refused }
+        let registry_at = Some(self.registry_at.load(Ordering::Relaxed));
+        Inventory { heartbeat: self.heartbeat(), refused, registry_at }
     }
 }

@@ -95,6 +95,9 @@ pub enum Command {
     Revoke(command::revoke::Revoke),
     /// Calls an actor or provider.
     Call(command::call::CallArgs),
+    /// Binds contracts of actors to what answers them.
+    #[command(subcommand)]
+    Link(command::link::Link),
     /// Lists nodes, actors, providers and links.
     Ls(command::ls::Ls),
     /// Hears what happens on the lattice.

@@ -146,6 +146,7 @@ mod tests {
                 actor_count: 0,
             },
             refused: Vec::new(),
+            registry_at: None,
         }
     }
 

@@ -16,6 +16,8 @@ pub const PING_PAUSE_MS: u64 = 50;
 pub const UNDEPLOY_WAIT_MS: u64 = 15_000;
 /// Time in which every node has stopped to serve what was revoked.
 pub const REVOKE_WAIT_MS: u64 = 5_000;
+/// Time in which every node has followed a change of a link.
+pub const LINK_WAIT_MS: u64 = 10_000;
 /// Time that a node has to finish its calls and leave.
 pub const DRAIN_WAIT_MS: u64 = 60_000;
 /// Time that a node has to acknowledge an order.

@@ -40,6 +40,17 @@ pub fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(unit_bytes).filter(|bytes| *bytes > 0).ok_or_else(wrong)
 }
 
+/// Reads a setting: `KEY=VALUE`, where the value may be empty and hold more `=`.
+///
+/// # Errors
+/// What a setting looks like.
+pub fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(format!("{text:?} is no setting: write KEY=VALUE")),
+    }
+}
+
 /// Reads a label: `KEY=VALUE`.
 ///
 /// # Errors

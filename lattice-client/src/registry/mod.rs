@@ -209,26 +209,27 @@ impl Registry {
         }
     }
 
-    /// Deletes `key` if its revision is still `expected`.
+    /// Deletes `key` if its revision is still `expected`. Returns the revision of the deletion.
     ///
     /// # Errors
     /// [`RegistryError::Conflict`] when somebody else was faster, [`RegistryError::Unreachable`].
-    pub async fn delete(&self, key: &RegistryKey, expected: u64) -> Result<(), RegistryError> {
+    pub async fn delete(&self, key: &RegistryKey, expected: u64) -> Result<u64, RegistryError> {
         let delete = async {
             self.bucket
                 .delete_expect_revision(key.to_string(), Some(expected))
                 .await
                 .map_err(|error| RegistryError::Unreachable(error.to_string()))
         };
-        match within(delete).await {
-            Ok(()) => Ok(()),
-            Err(error) => match self.read(key).await? {
-                None | Some((None, _)) => Ok(()),
-                Some((Some(_), at)) if at != expected => {
-                    Err(RegistryError::Conflict { key: key.clone() })
-                }
-                Some(_) => Err(error),
-            },
+        let deleted = within(delete).await;
+        match (self.read(key).await?, deleted) {
+            (None, _) => Ok(expected),
+            (Some((None, at)), _) => Ok(at),
+            // Somebody else was faster, before the deletion or right after it.
+            (Some((Some(_), at)), Ok(())) => Ok(at),
+            (Some((Some(_), at)), Err(_)) if at != expected => {
+                Err(RegistryError::Conflict { key: key.clone() })
+            }
+            (Some(_), Err(error)) => Err(error),
         }
     }
 

@@ -31,6 +31,8 @@ pub enum Change {
     Removed {
         /// Its key.
         key: RegistryKey,
+        /// Revision of the deletion; 0 where even that is gone.
+        at: u64,
     },
     /// All that was there has been told, for the first time or again.
     Synced,
@@ -134,7 +136,7 @@ impl Watcher {
                 continue;
             }
             let Ok(key) = key.parse() else { continue };
-            if !self.send(Change::Removed { key }).await {
+            if !self.send(Change::Removed { key, at: 0 }).await {
                 return Ok(Round::ReaderGone);
             }
         }
@@ -224,7 +226,7 @@ impl Watcher {
                 if !was_there {
                     return true;
                 }
-                Change::Removed { key: parsed }
+                Change::Removed { key: parsed, at: revision }
             }
             (_, Err(_)) => {
                 // Kinds of records that this version does not know are nobody's business here.

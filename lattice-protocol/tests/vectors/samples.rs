@@ -258,8 +258,12 @@ fn inventories() -> Vec<Sample> {
         revision: 1,
         error: Error::not_started(ErrorCode::Revoked, "the issuer was revoked"),
     };
-    let inventory = Inventory { heartbeat: heartbeat(), refused: vec![refused] };
-    vec![sample("refusing", "a node that refuses one module", inventory.encode().unwrap())]
+    let inventory = Inventory { heartbeat: heartbeat(), refused: vec![refused], registry_at: None };
+    let following = Inventory { registry_at: Some(42), refused: Vec::new(), ..inventory.clone() };
+    vec![
+        sample("refusing", "a node that refuses one module", inventory.encode().unwrap()),
+        sample("following", "a node that tells what it has read", following.encode().unwrap()),
+    ]
 }
 
 fn prepares() -> Vec<Sample> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use lattice_client::TraceContext;
-use lattice_protocol::keys::ActorKey;
+use lattice_protocol::keys::{ActorKey, TargetKey};
 use lattice_protocol::subjects::header;
 use opentelemetry::metrics::Counter;
 use opentelemetry::propagation::TextMapPropagator;
@@ -35,7 +35,7 @@ pub(crate) fn serve_span(actor: &ActorKey, request: &Request<'_>) -> Span {
 }
 
 /// Opens the span of a call that an actor makes.
-pub(crate) fn call_span(parent: &TraceContext, target: &ActorKey, operation: &str) -> Span {
+pub(crate) fn call_span(parent: &TraceContext, target: &TargetKey, operation: &str) -> Span {
     let span = tracing::info_span!(
         target: TARGET,
         "call",

@@ -7,12 +7,13 @@ use bytes::Bytes;
 use clap::Args;
 use lattice_client::Lattice;
 use lattice_protocol::claims;
+use lattice_protocol::names::ContractName;
 use lattice_protocol::record::{ActorRecord, Isolation};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::rollout;
 use super::sign::read;
+use super::{link, rollout};
 use crate::decide::{self, Decision, Module, Settings};
 use crate::exit::Failure;
 use crate::session::{self, Deployed, Session};
@@ -187,7 +188,15 @@ impl Deploy {
         } else {
             Some(rollout::confirm(session, lattice, &record, end).await?)
         };
-        report(session, &record, changed, node.as_deref())
+        let missing = link::missing(&registry, &record).await?;
+        for contract in &missing {
+            session.output.progress(&format!(
+                "{name} has no link for {contract}, which it was signed to use: add one with \
+                 `meshctl link put {name} {contract} TARGET`",
+                name = record.name
+            ));
+        }
+        report(session, &record, changed, node.as_deref(), &missing)
     }
 }
 
@@ -197,6 +206,7 @@ pub(super) fn report(
     record: &ActorRecord,
     changed: bool,
     node: Option<&str>,
+    missing_links: &[ContractName],
 ) -> Result<(), Failure> {
     let value = json!({
         "key": record.key,
@@ -207,6 +217,7 @@ pub(super) fn report(
         "rolled_back": record.rolled_back,
         "confirmed": node.is_some(),
         "node": node,
+        "missing_links": missing_links,
     });
     session.output.data(&value, || {
         let what = format!("{} revision {}", record.name, record.revision);

@@ -104,6 +104,14 @@ impl Ls {
     }
 }
 
+/// Lists the links, as `meshctl ls links` does.
+///
+/// # Errors
+/// [`Failure`] when the lattice can't be reached.
+pub(super) async fn links_alone(session: &Session, lattice: &Lattice) -> Result<(), Failure> {
+    Ls { what: Some(What::Links), wait: None }.list(session, lattice).await
+}
+
 impl What {
     fn noun(self) -> &'static str {
         match self {

@@ -7,6 +7,7 @@ pub mod drain;
 pub mod events;
 pub mod inspect;
 pub mod keys;
+pub mod link;
 pub mod ls;
 pub mod revoke;
 pub mod rollback;
@@ -33,6 +34,7 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Rollback(args) => Box::pin(args.run(session)).await,
         Command::Revoke(args) => Box::pin(args.run(session)).await,
         Command::Call(args) => Box::pin(args.run(session)).await,
+        Command::Link(args) => Box::pin(args.run(session)).await,
         Command::Ls(args) => Box::pin(args.run(session)).await,
         Command::Events(args) => Box::pin(args.run(session)).await,
         Command::Drain(args) => Box::pin(args.run(session)).await,

@@ -6,7 +6,7 @@ use clap::Args;
 use lattice_client::Lattice;
 use tokio::time::Instant;
 
-use super::{deploy, rollout};
+use super::{deploy, link, rollout};
 use crate::exit::Failure;
 use crate::session::{self, Deployed, Session};
 use crate::{decide, limits};
@@ -59,6 +59,7 @@ impl Rollback {
         rollout::prepare(session, lattice, &record, end).await?;
         rollout::write(&registry, &record, Some(current.at)).await?;
         let node = rollout::confirm(session, lattice, &record, end).await?;
-        deploy::report(session, &record, true, Some(&node))
+        let missing = link::missing(&registry, &record).await?;
+        deploy::report(session, &record, true, Some(&node), &missing)
     }
 }
