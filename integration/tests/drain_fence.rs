@@ -146,6 +146,56 @@ async fn a_member_that_is_replaced_loses_nothing() {
     assert_eq!(arrived.of(sent, |count| count > 1), 0, "of {sent} messages came twice");
 }
 
+/// Holds up who reads at its first message, so that the others wait to be read.
+struct HeldUp {
+    arrived: AtomicU32,
+    held: std::sync::Barrier,
+}
+
+impl Handler for HeldUp {
+    async fn handle(&self, _message: Message) {
+        if self.arrived.fetch_add(1, Ordering::SeqCst) == 0 {
+            // Twice: it has begun, and it may go on.
+            self.held.wait();
+            self.held.wait();
+        }
+    }
+
+    async fn refuse(&self, _message: Message) {
+        panic!("there is room for all");
+    }
+}
+
+/// More than one turn of a task may read, and more than one batch.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_drain_handles_all_that_waits_however_much_it_is() {
+    const WAITING: u32 = 5_000;
+    let bed = Testbed::start("backlog").await.unwrap();
+    let held = HeldUp { arrived: AtomicU32::new(0), held: std::sync::Barrier::new(2) };
+    let held = Arc::new(held);
+    let options = ServeOptions {
+        subject: SUBJECT.to_owned(),
+        queue_group: Some(GROUP.to_owned()),
+        in_flight_max: MESSAGES_MAX,
+    };
+    let serving = bed.lattice().serve(options, held.clone()).await.unwrap();
+    let far = bed.another_client().await.unwrap();
+    far.nats().publish(SUBJECT, "first".into()).await.unwrap();
+    far.nats().flush().await.unwrap();
+    let wait = |held: Arc<HeldUp>| tokio::task::spawn_blocking(move || drop(held.held.wait()));
+    wait(held.clone()).await.unwrap();
+    for _ in 0..WAITING {
+        far.nats().publish(SUBJECT, "more".into()).await.unwrap();
+    }
+    assert!(far.fence().await);
+    let drain = tokio::spawn(serving.drain(SOON));
+    tokio::task::yield_now().await;
+    wait(held.clone()).await.unwrap();
+    let drained = drain.await.unwrap();
+    assert!(drained.fenced && drained.unfinished == 0, "{drained:?}");
+    assert_eq!(held.arrived.load(Ordering::SeqCst), WAITING + 1);
+}
+
 /// What async-nats offers by itself, on the very same link: it is why the fence exists, and why
 /// the test above can fail.
 #[tokio::test(flavor = "multi_thread")]

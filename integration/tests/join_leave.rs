@@ -129,6 +129,11 @@ async fn a_second_signal_cuts_a_drain_short() {
     wait_until("the drain", SOON, async || node.log().is_ok_and(|log| log.contains("draining")))
         .await
         .unwrap();
+    // Supervisors and terminals send more than one signal for one wish.
+    for echo in [Signal::SIGTERM, Signal::SIGHUP] {
+        node.process().signal(echo).unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
     assert!(node.process().exit_status().unwrap().is_none(), "it waits for the call");
     node.process().signal(Signal::SIGTERM).unwrap();
     let status = node.process().wait(Duration::from_secs(5)).await.unwrap();

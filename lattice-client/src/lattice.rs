@@ -156,7 +156,7 @@ impl Lattice {
         let _ = tokio::time::timeout(bound, self.inner.nats.flush()).await;
         self.inner.stop.cancel();
         self.inner.tasks.close();
-        self.inner.tasks.wait().await;
+        let _ = tokio::time::timeout(bound, self.inner.tasks.wait()).await;
         let _ = tokio::time::timeout(bound, self.inner.nats.drain()).await;
         self.inner.mux.connection_lost();
     }

@@ -112,12 +112,13 @@ impl Mux {
         let Self { shared, outbox } = self;
         // Whoever still holds the other end is a caller.
         drop(outbox);
+        let wanted = |token| shared.waiting().contains_key(&token);
         let refused = |token| {
             if let Some(waiting) = shared.waiting().remove(&token) {
                 let _ = waiting.send(Err(RequestError::NotSent));
             }
         };
-        outbox::run(outgoing, nats, refused, stop).await;
+        outbox::run(outgoing, nats, wanted, refused, stop).await;
     }
 
     /// Fails everything that waits: the replies went with the connection.

@@ -12,6 +12,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::lattice::Lattice;
+use crate::outbox::let_others_run;
 use crate::{fence, limits};
 
 /// What becomes of the messages of a subscription.
@@ -132,11 +133,17 @@ impl Serving {
 async fn leave(lattice: &Lattice, mut subscriber: Subscriber, dispatch: &Dispatch) -> bool {
     // What arrives meanwhile waits in the subscription: one round trip at most.
     let fenced = fence::stop_sending(lattice, &mut subscriber).await;
-    while let Some(Some(message)) = subscriber.next().now_or_never() {
+    loop {
+        // Unconstrained: a task that has used up its turn is told that nothing is there.
+        let next = tokio::task::coop::unconstrained(subscriber.next());
+        let Some(Some(message)) = next.now_or_never() else { break };
         dispatch(message);
+        tokio::task::consume_budget().await;
     }
-    // Nothing can arrive any more: now the client may forget.
-    let _ = subscriber.unsubscribe().await;
+    // Nothing can arrive any more: now the client may forget. A connection that is away has
+    // forgotten already.
+    let bound = Duration::from_millis(limits::FENCE_TIMEOUT_MS);
+    let _ = tokio::time::timeout(bound, subscriber.unsubscribe()).await;
     fenced
 }
 
@@ -184,27 +191,27 @@ impl<H: Handler> Run<H> {
     /// Begins messages that wait together, one after the other: neither a task nor another thread
     /// is woken for each call of microseconds, and the replies leave in one write.
     ///
-    /// What exceeds [`limits::CHUNK_MESSAGES_MAX`], or waits longer than [`limits::CHUNK_MAX_US`],
-    /// becomes a task that an idle thread may take, so that nobody waits long behind calls that
-    /// compute.
+    /// What exceeds [`limits::CHUNK_MESSAGES_MAX`] becomes tasks of as many, which idle threads
+    /// may take.
     fn begin_all(&self, mut batch: Vec<Taken>) {
-        if batch.len() > limits::CHUNK_MESSAGES_MAX {
-            self.hand_on(batch.split_off(limits::CHUNK_MESSAGES_MAX));
+        while batch.len() > limits::CHUNK_MESSAGES_MAX {
+            let rest = batch.split_off(batch.len() - limits::CHUNK_MESSAGES_MAX);
+            let run = self.clone();
+            tokio::spawn(async move { run.begin_chunk(rest) });
         }
-        let begun = Instant::now();
-        let mut batch = batch.into_iter();
-        while let Some(taken) = batch.next() {
-            self.begin(taken);
-            if begun.elapsed() > Duration::from_micros(limits::CHUNK_MAX_US) {
-                return self.hand_on(batch.collect());
-            }
-        }
+        self.begin_chunk(batch);
     }
 
-    fn hand_on(&self, batch: Vec<Taken>) {
-        if !batch.is_empty() {
-            let run = self.clone();
-            tokio::spawn(async move { run.begin_all(batch) });
+    /// Begins a few messages. Once they have taken [`limits::CHUNK_MAX_US`] each of the rest is a
+    /// task, so that nobody waits long behind calls that compute.
+    fn begin_chunk(&self, chunk: Vec<Taken>) {
+        let begun = Instant::now();
+        for taken in chunk {
+            if begun.elapsed() < Duration::from_micros(limits::CHUNK_MAX_US) {
+                self.begin(taken);
+            } else {
+                tokio::spawn(self.work(taken));
+            }
         }
     }
 
@@ -249,8 +256,11 @@ async fn read<H: Handler>(
         {
             batch.push(run.take(message));
         }
+        let several = batch.len() > 1;
         run.begin_all(batch);
-        // The connection's own task may wait behind this one to write the replies.
-        tokio::task::yield_now().await;
+        if several {
+            // The connection's own task may wait behind this one to write the replies.
+            let_others_run().await;
+        }
     }
 }

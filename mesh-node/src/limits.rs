@@ -25,8 +25,10 @@ pub const LOAD_RETRY_PAUSE_MS: u64 = 1_000;
 pub const WARM_INSTANCES_MAX: u32 = 64;
 /// Time that a drain may take before what still runs is abandoned.
 pub const DRAIN_TIMEOUT_DEFAULT_MS: u64 = 30_000;
-/// Control messages that are handled at once.
-pub const CONTROLS_IN_FLIGHT_MAX: usize = 64;
+/// Control messages that are handled at once, waiting ones included.
+pub const CONTROLS_IN_FLIGHT_MAX: usize = 512;
+/// Time after a signal in which others are taken for its echo.
+pub const SIGNAL_ECHO_MS: u64 = 1_000;
 /// How long a node tries to reach NATS when it starts.
 pub const START_CONNECT_TIMEOUT_MS: u64 = 30_000;
 /// Pause between two attempts to reach NATS when a node starts.

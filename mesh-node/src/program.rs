@@ -1,6 +1,7 @@
 //! The program: from the command line to an exit code.
 
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use clap::Parser;
@@ -9,9 +10,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Cli, Command, Join, Log};
-use crate::dev;
 use crate::node::{Node, NodeError};
 use crate::telemetry::Telemetry;
+use crate::{dev, limits};
 
 /// Runs `mesh-node` with the arguments of the process, until a signal ends it.
 ///
@@ -45,7 +46,7 @@ fn run(command: Option<Command>, join: Join, log: &Log) -> anyhow::Result<()> {
         let told_twice = async {
             signals.next().await;
             stop.cancel();
-            signals.next().await;
+            signals.again().await;
         };
         tokio::select! {
             outcome = work => outcome,
@@ -53,6 +54,9 @@ fn run(command: Option<Command>, join: Join, log: &Log) -> anyhow::Result<()> {
         }
     });
     telemetry.stop();
+    // What blocks a thread, such as a compilation that nobody waits for any more, ends with the
+    // process.
+    runtime.shutdown_background();
     outcome
 }
 
@@ -84,6 +88,23 @@ impl Signals {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
             _ = hangup.recv() => {}
+        }
+    }
+
+    /// Waits until somebody asks again. Supervisors and terminals send more than one signal for
+    /// one wish: a hang-up counts only as the first, and what follows at once is its echo.
+    async fn again(&mut self) {
+        let first = Instant::now();
+        let echo = Duration::from_millis(limits::SIGNAL_ECHO_MS);
+        let [terminate, interrupt, _] = &mut self.0;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if first.elapsed() >= echo {
+                return;
+            }
         }
     }
 }

@@ -45,7 +45,8 @@ enum Task {
     },
     /// Measures: the parts with criterion, and calls end to end against raw NATS.
     Bench {
-        /// What follows `--`: `--rounds N`, `--milliseconds N`, `--payload BYTES`, `--json FILE`.
+        /// What follows `--`: `--rounds N`, `--milliseconds N`, `--payload BYTES`,
+        /// `--concurrency N,…`, `--json FILE`.
         #[arg(last = true)]
         options: Vec<String>,
     },

@@ -49,7 +49,10 @@ pub fn test() -> anyhow::Result<()> {
         run(cargo(&root().join("actors")).args(["test", "--workspace"]))
     })?;
     steps.step("test: workspace, real servers and nodes", || {
-        run(with(cargo(&root()).args(["test", "--release"]).args(WORKSPACE), &tools))
+        run(with(
+            cargo(&root()).args(["test", "--release", "--no-fail-fast"]).args(WORKSPACE),
+            &tools,
+        ))
     })?;
     steps.summarise();
     eprintln!("  every test passed");

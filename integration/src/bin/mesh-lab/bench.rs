@@ -41,8 +41,13 @@ pub struct Options {
     #[arg(long, default_value_t = 128)]
     payload: usize,
     /// Calls under way at once, one measurement each
-    #[arg(long, value_delimiter = ',', default_value = "1,64")]
-    concurrency: Vec<usize>,
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "1,64",
+        value_parser = clap::value_parser!(u64).range(1..=10_000)
+    )]
+    concurrency: Vec<u64>,
     /// File that the figures are written to as JSON
     #[arg(long)]
     json: Option<std::path::PathBuf>,
@@ -146,7 +151,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
 /// Calls `subject` from `concurrency` callers for as long as `options` say.
 async fn measure(
     subject: &Subject,
-    concurrency: usize,
+    concurrency: u64,
     options: &Options,
 ) -> anyhow::Result<Figures> {
     let before = cpu(&subject.processes)?;
@@ -205,7 +210,7 @@ fn cpu(processes: &[u32; 3]) -> anyhow::Result<[Duration; 3]> {
 
 /// The measurements of one concurrency, taken in turns.
 struct Pair {
-    concurrency: usize,
+    concurrency: u64,
     raw: Vec<Figures>,
     mesh: Vec<Figures>,
 }
