@@ -2,6 +2,7 @@
 //! seen before on the same node.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -99,6 +100,7 @@ pub struct Load {
     workers: JoinSet<Tally>,
     stop: CancellationToken,
     seen: Seen,
+    answered: Arc<AtomicU64>,
 }
 
 impl Load {
@@ -106,22 +108,29 @@ impl Load {
     pub fn start(lattice: &Lattice, options: &LoadOptions) -> Self {
         let stop = CancellationToken::new();
         let seen = Seen::default();
+        let answered = Arc::<AtomicU64>::default();
         let mut workers = JoinSet::new();
         for number in 0..options.concurrency {
             let worker = Worker {
                 lattice: lattice.clone(),
                 options: options.clone(),
                 seen: seen.clone(),
+                answered: answered.clone(),
                 number,
             };
             workers.spawn(worker.run(stop.clone()));
         }
-        Self { workers, stop, seen }
+        Self { workers, stop, seen, answered }
     }
 
     /// Returns the newest revision that was seen on each node so far.
     pub fn seen(&self) -> BTreeMap<String, u64> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns how many calls were answered so far.
+    pub fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
     }
 
     /// Ends the load after the calls under way, and returns what it saw.
@@ -150,6 +159,7 @@ struct Worker {
     lattice: Lattice,
     options: LoadOptions,
     seen: Seen,
+    answered: Arc<AtomicU64>,
     number: usize,
 }
 
@@ -202,6 +212,7 @@ impl Worker {
         }
         *tally.revisions.entry(revision).or_default() += 1;
         *tally.nodes.entry(answer.node).or_default() += 1;
+        self.answered.fetch_add(1, Ordering::Relaxed);
         tally.retries += u64::from(answer.attempts.saturating_sub(1));
         tally.latencies_us.push(took);
     }

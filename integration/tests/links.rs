@@ -41,6 +41,7 @@ async fn deploy(bed: &Testbed, name: &str, module: &str, caps: &[&str], at: &str
     publisher.shape = match at {
         "calls" => |record| {
             record.labels.insert("calls".to_owned(), "yes".to_owned());
+            record.capabilities.push(CONTRACT.to_owned());
         },
         _ => |record| {
             record.labels.insert("called".to_owned(), "yes".to_owned());
