@@ -182,7 +182,8 @@ async fn a_drain_handles_all_that_waits_however_much_it_is() {
     let far = bed.another_client().await.unwrap();
     far.nats().publish(SUBJECT, "first".into()).await.unwrap();
     far.nats().flush().await.unwrap();
-    let wait = |held: Arc<HeldUp>| tokio::task::spawn_blocking(move || drop(held.held.wait()));
+    let wait =
+        |held: Arc<HeldUp>| tokio::task::spawn_blocking(move || held.held.wait().is_leader());
     wait(held.clone()).await.unwrap();
     for _ in 0..WAITING {
         far.nats().publish(SUBJECT, "more".into()).await.unwrap();

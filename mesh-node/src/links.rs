@@ -113,7 +113,7 @@ mod tests {
         let before = links.clone();
 
         let found = links.target(&source, values.clone(), name.clone());
-        assert_eq!(found, Ok(first.target.clone()));
+        assert_eq!(found, Ok(first.target));
         for (source, contract, name) in
             [(&other, &values, &name), (&source, &blobs, &name), (&source, &values, &second)]
         {
