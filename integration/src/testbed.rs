@@ -95,6 +95,21 @@ impl Testbed {
         self.node()?.start(self.lattice.nats()).await
     }
 
+    /// Starts one node for actors that call and for those that are called (labels `calls` and
+    /// `called`), or where `apart` one for each, in this order.
+    ///
+    /// # Errors
+    /// The end of the log of one that does not start.
+    pub async fn start_for_calls(&self, apart: bool) -> anyhow::Result<Vec<MeshNode>> {
+        let nats = self.lattice.nats();
+        let calls = self.node()?.label("calls", "yes");
+        if !apart {
+            return Ok(vec![calls.label("called", "yes").start(nats).await?]);
+        }
+        let called = self.node()?.label("called", "yes");
+        Ok(vec![calls.start(nats).await?, called.start(nats).await?])
+    }
+
     /// Signs `wasm` as revision 1 of a new actor, deploys it and waits until a node answers.
     ///
     /// # Errors

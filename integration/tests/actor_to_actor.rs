@@ -70,14 +70,7 @@ async fn deploy(bed: &Testbed, name: &str, wasm: &[u8], caps: &[&str], caller: b
 impl Actors {
     async fn start(nodes: usize) -> Self {
         let bed = Testbed::start("calls").await.unwrap();
-        let nats = bed.lattice().nats();
-        let calls = bed.node().unwrap().label("calls", "yes");
-        let nodes = if nodes == 1 {
-            vec![calls.label("called", "yes").start(nats).await.unwrap()]
-        } else {
-            let called = bed.node().unwrap().label("called", "yes");
-            vec![calls.start(nats).await.unwrap(), called.start(nats).await.unwrap()]
-        };
+        let nodes = bed.start_for_calls(nodes > 1).await.unwrap();
         let module = |name: &str| actor_module_bytes(name).unwrap();
         let ponger = deploy(&bed, "ponger", &module("ponger"), &[], false).await;
         deploy(&bed, "sleeper", &sleeper().unwrap(), &[], false).await;

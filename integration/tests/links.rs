@@ -57,14 +57,7 @@ impl Linked {
     /// Starts one node for the caller and what it calls, or one for each.
     async fn start(nodes: usize) -> Self {
         let bed = Testbed::start("links").await.unwrap();
-        let nats = bed.lattice().nats();
-        let calls = bed.node().unwrap().label("calls", "yes");
-        let nodes = if nodes == 1 {
-            vec![calls.label("called", "yes").start(nats).await.unwrap()]
-        } else {
-            let called = bed.node().unwrap().label("called", "yes");
-            vec![calls.start(nats).await.unwrap(), called.start(nats).await.unwrap()]
-        };
+        let nodes = bed.start_for_calls(nodes > 1).await.unwrap();
         let user = Meshctl::new(&bed.url(), bed.name().as_str()).unwrap();
         let caller = deploy(&bed, "caller", "pinger", &[CONTRACT], "calls").await;
         deploy(&bed, "first", "echo", &[], "called").await;

@@ -21,6 +21,7 @@ mod hostile;
 mod join_leave;
 mod links;
 mod malformed;
+mod module_of_others;
 mod registry;
 mod registry_outage;
 mod replace;

@@ -102,34 +102,12 @@ pub fn labels(labels: &Labels) -> String {
 #[cfg(test)]
 mod tests {
     use lattice_protocol::control::Refusal;
-    use lattice_protocol::keys::{Actor, Issuer, Key, Node};
-    use lattice_protocol::names::Digest;
+    use lattice_protocol::keys::{Key, Node};
     use lattice_protocol::presence::Heartbeat;
-    use lattice_protocol::record::{ActorLimits, Isolation};
     use lattice_protocol::{Error, ErrorCode};
 
     use super::*;
-
-    fn record() -> ActorRecord {
-        ActorRecord {
-            v: 1,
-            key: Key::<Actor>::generate().unwrap().0,
-            name: "echo".parse().unwrap(),
-            revision: 1,
-            digest: Digest::of(b"a"),
-            size: 1,
-            issuer: Key::<Issuer>::generate().unwrap().0,
-            capabilities: Vec::new(),
-            labels: [("zone".to_owned(), "a".to_owned())].into(),
-            limits: ActorLimits::default(),
-            concurrency: None,
-            isolation: Isolation::PerCall,
-            deployed_at_ms: 0,
-            rolled_back: false,
-            history: Vec::new(),
-            writer: String::new(),
-        }
-    }
+    use crate::fixture::record;
 
     fn node(labels: &[(&str, &str)]) -> Inventory {
         Inventory {

@@ -16,6 +16,8 @@ pub mod command;
 pub mod decide;
 pub mod diagnose;
 pub mod exit;
+#[cfg(test)]
+mod fixture;
 pub mod json;
 pub mod limits;
 pub mod output;

@@ -207,35 +207,13 @@ fn is_final(code: ErrorCode) -> bool {
 #[cfg(test)]
 mod tests {
     use lattice_protocol::Error;
-    use lattice_protocol::keys::{Actor, Issuer, Key, Node};
-    use lattice_protocol::names::Digest;
-    use lattice_protocol::record::{ActorLimits, Isolation};
+    use lattice_protocol::keys::{Key, Node};
 
     use super::*;
+    use crate::fixture::record;
 
     fn node() -> NodeKey {
         Key::<Node>::generate().unwrap().0
-    }
-
-    fn record() -> ActorRecord {
-        ActorRecord {
-            v: 1,
-            key: Key::<Actor>::generate().unwrap().0,
-            name: "echo".parse().unwrap(),
-            revision: 1,
-            digest: Digest::of(b"a"),
-            size: 1,
-            issuer: Key::<Issuer>::generate().unwrap().0,
-            capabilities: Vec::new(),
-            labels: [("zone".to_owned(), "a".to_owned())].into(),
-            limits: ActorLimits::default(),
-            concurrency: None,
-            isolation: Isolation::PerCall,
-            deployed_at_ms: 0,
-            rolled_back: false,
-            history: Vec::new(),
-            writer: String::new(),
-        }
     }
 
     #[test]
