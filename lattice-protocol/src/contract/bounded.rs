@@ -139,8 +139,13 @@ pub(super) fn content(bytes: &Option<ByteBuf>) -> &[u8] {
 }
 
 /// Returns how many bytes `items` have.
-pub(super) fn total(items: &[ByteBuf]) -> usize {
+fn total(items: &[ByteBuf]) -> usize {
     items.iter().map(|item| item.len()).sum()
+}
+
+/// Returns about how many bytes `items` have when they are encoded, each with its head.
+pub(super) fn bulk_bytes(items: &[ByteBuf]) -> usize {
+    total(items) + 5 * items.len()
 }
 
 /// Checks the cursor of a page, where there is one.

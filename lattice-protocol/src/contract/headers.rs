@@ -82,6 +82,12 @@ impl Headers {
         self.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
+    /// Returns about how many bytes they have when they are encoded: beside its content each has two
+    /// heads, and that of the pair.
+    pub(super) fn bulk_bytes(&self) -> usize {
+        self.bytes() + 8 * self.len()
+    }
+
     /// Checks number, sizes, names and values.
     ///
     /// # Errors

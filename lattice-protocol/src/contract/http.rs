@@ -78,9 +78,7 @@ impl Message for Request {
     }
 
     fn bulk_bytes(&self) -> usize {
-        // Of a header beside its content: two heads and that of the pair.
-        let headers = self.headers.bytes() + 8 * self.headers.len();
-        self.body.len() + headers + self.path.len() + self.query.len()
+        self.body.len() + self.headers.bulk_bytes() + self.path.len() + self.query.len()
     }
 }
 
@@ -111,7 +109,7 @@ impl Message for Response {
     }
 
     fn bulk_bytes(&self) -> usize {
-        self.body.len() + self.headers.bytes() + 8 * self.headers.len()
+        self.body.len() + self.headers.bulk_bytes()
     }
 }
 

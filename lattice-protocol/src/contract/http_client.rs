@@ -57,7 +57,7 @@ impl Message for Request {
     }
 
     fn bulk_bytes(&self) -> usize {
-        self.body.len() + self.headers.bytes() + 8 * self.headers.len() + self.url.len()
+        self.body.len() + self.headers.bulk_bytes() + self.url.len()
     }
 }
 
@@ -87,7 +87,7 @@ impl Message for Response {
     }
 
     fn bulk_bytes(&self) -> usize {
-        self.body.len() + self.headers.bytes() + 8 * self.headers.len()
+        self.body.len() + self.headers.bulk_bytes()
     }
 }
 

@@ -67,7 +67,7 @@ impl super::Message for Message {
     }
 
     fn bulk_bytes(&self) -> usize {
-        self.body.len() + self.headers.bytes() + 8 * self.headers.len() + self.subject.len()
+        self.body.len() + self.headers.bulk_bytes() + self.subject.len()
     }
 }
 
@@ -170,7 +170,7 @@ impl super::Message for Acknowledgement {
         if self.reply.is_some() && self.verdict != Verdict::Ack {
             return Err(DecodeError::Shape("a reply is for `ack` alone".into()));
         }
-        bounded::size(limits::BODY_BYTES_MAX, "a reply", self.bulk_bytes())
+        bounded::size(limits::BODY_BYTES_MAX, "a reply", bounded::content(&self.reply).len())
     }
 
     fn bulk_bytes(&self) -> usize {

@@ -57,7 +57,7 @@ pub struct Operation {
     /// Who runs it.
     pub by: Side,
     /// Whether it may be run again after an unknown outcome: neither what is stored nor the answer
-    /// is another for it.
+    /// tells that it ran twice.
     pub idempotent: bool,
 }
 
@@ -163,6 +163,15 @@ pub trait Message: Serialize + DeserializeOwned {
 pub struct Empty {}
 
 impl Message for Empty {}
+
+/// Whether something was there: before the operation, where it makes it or takes it away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Existed {
+    /// Whether it was.
+    pub existed: bool,
+}
+
+impl Message for Existed {}
 
 #[cfg(test)]
 mod tests {

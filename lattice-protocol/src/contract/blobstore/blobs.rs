@@ -27,15 +27,6 @@ impl Message for Blob {
     }
 }
 
-/// Whether something was there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Existed {
-    /// Whether it was.
-    pub existed: bool,
-}
-
-impl Message for Existed {}
-
 /// What is known about a blob.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Info {

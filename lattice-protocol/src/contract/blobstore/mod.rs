@@ -12,13 +12,14 @@
 mod blobs;
 mod uploads;
 
-pub use blobs::{Blob, Blobs, Existed, Found, Get, Info, List, Part};
+pub use blobs::{Blob, Blobs, Found, Get, Info, List, Part};
 pub use uploads::{BeginPut, FinishPut, Put, PutChunk, Received, Upload};
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::Existed;
 use super::limits::blobstore as limits;
 use super::{Message, bounded};
 use crate::codec::{DecodeError, at_most};

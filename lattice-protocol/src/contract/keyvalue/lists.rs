@@ -45,7 +45,7 @@ impl Message for ListPush {
     }
 
     fn bulk_bytes(&self) -> usize {
-        bounded::total(&self.values) + 5 * self.values.len()
+        bounded::bulk_bytes(&self.values)
     }
 }
 
@@ -102,7 +102,7 @@ impl Message for Values {
     }
 
     fn bulk_bytes(&self) -> usize {
-        bounded::total(&self.values) + 5 * self.values.len()
+        bounded::bulk_bytes(&self.values)
     }
 }
 
@@ -151,7 +151,7 @@ impl Message for ListPage {
     }
 
     fn bulk_bytes(&self) -> usize {
-        bounded::total(&self.values) + 5 * self.values.len()
+        bounded::bulk_bytes(&self.values)
     }
 }
 

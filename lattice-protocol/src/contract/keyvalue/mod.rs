@@ -14,12 +14,13 @@ mod values;
 pub use lists::{Length, ListPage, ListPop, ListPush, ListRange, ListRemove, ListSide, Values};
 pub use sets::{Contains, MemberList, Members, SetKeys};
 pub use values::{
-    CompareAndDelete, CompareAndSet, Condition, Existed, Increment, KeyPage, Keys, Number, Set,
-    Swapped, Value, Written,
+    CompareAndDelete, CompareAndSet, Condition, Increment, KeyPage, Keys, Number, Set, Swapped,
+    Value, Written,
 };
 
 use serde::{Deserialize, Serialize};
 
+pub use super::Existed;
 use super::limits::keyvalue as limits;
 use super::{Message, bounded};
 use crate::codec::DecodeError;

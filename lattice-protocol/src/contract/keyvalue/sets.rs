@@ -28,7 +28,7 @@ impl Message for Members {
     }
 
     fn bulk_bytes(&self) -> usize {
-        bounded::total(&self.members) + 5 * self.members.len()
+        bounded::bulk_bytes(&self.members)
     }
 }
 
@@ -84,7 +84,7 @@ impl Message for MemberList {
     }
 
     fn bulk_bytes(&self) -> usize {
-        bounded::total(&self.members) + 5 * self.members.len()
+        bounded::bulk_bytes(&self.members)
     }
 }
 

@@ -74,16 +74,6 @@ pub struct Written {
 
 impl Message for Written {}
 
-/// Whether something was there: the response of `delete`, `exists`, `list_clear` and
-/// `set_contains`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Existed {
-    /// Whether it was.
-    pub existed: bool,
-}
-
-impl Message for Existed {}
-
 /// Adds to a counter. It is a value, decimal digits as text, so that `get` and `set` read and write
 /// it; a key that holds nothing counts as 0. Another text, or a sum beyond 64 bits, is
 /// `bad_request`. The life of the value stays what it was.
