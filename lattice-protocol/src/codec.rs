@@ -106,6 +106,25 @@ fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
     T::deserialize(&mut deserializer).map_err(|error| DecodeError::Shape(error.to_string()))
 }
 
+/// Decodes like [`decode`] a map with named fields.
+///
+/// # Errors
+/// [`DecodeError::Shape`] for anything but a map, though serde would read a struct from an array
+/// as well; otherwise the errors of [`decode`].
+pub(crate) fn decode_map<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
+    check_map(bytes)?;
+    read(bytes)
+}
+
+/// Checks like [`check`] that `bytes` are exactly one value, and that it is a map.
+fn check_map(bytes: &[u8]) -> Result<(), DecodeError> {
+    check(bytes)?;
+    if !matches!(bytes.first(), Some(0x80..=0x8f | 0xde | 0xdf)) {
+        return Err(DecodeError::Shape("it is not a map with named fields".into()));
+    }
+    Ok(())
+}
+
 /// The version of a message or record, whatever else it holds.
 #[derive(Deserialize)]
 struct Version {
@@ -127,10 +146,7 @@ pub fn decode_versioned<'a, T: Deserialize<'a>>(
     bytes: &'a [u8],
     version: impl FnOnce(&T) -> u8,
 ) -> Result<T, DecodeError> {
-    check(bytes)?;
-    if !matches!(bytes.first(), Some(0x80..=0x8f | 0xde | 0xdf)) {
-        return Err(DecodeError::Shape("it is not a map with named fields".into()));
-    }
+    check_map(bytes)?;
     match read(bytes) {
         Ok(value) => match version(&value) {
             WIRE_VERSION => Ok(value),

@@ -8,6 +8,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use lattice_protocol::contract::Message;
+use lattice_protocol::contract::keyvalue::Members;
 use lattice_protocol::presence::Heartbeat;
 use lattice_protocol::record::{ActorRecord, Record};
 use lattice_protocol::{DecodeError, Invocation, Reply, codec};
@@ -52,7 +54,7 @@ fn a_claimed_length_reserves_nothing() {
         &[0xc9, 0xff, 0xff, 0xff, 0xff, 0x01],
         &[0xdc, 0xff, 0xff],
     ];
-    let fields: [&[u8]; 4] = [b"\xa3msg", b"\xa6actors", b"\xa7history", b"\xa2ok"];
+    let fields: [&[u8]; 5] = [b"\xa3msg", b"\xa6actors", b"\xa7history", b"\xa2ok", b"\xa7members"];
     for head in heads {
         for field in fields {
             let nested = [&[0x81][..], field, head].concat();
@@ -72,6 +74,7 @@ fn a_claimed_length_reserves_nothing() {
                         ActorRecord::decode(bytes),
                         Err(DecodeError::Truncated { .. })
                     ));
+                    assert!(matches!(Members::decode(bytes), Err(DecodeError::Truncated { .. })));
                 });
                 assert_eq!(largest, 0, "decode: {bytes:02x?}");
             }

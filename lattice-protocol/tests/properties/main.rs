@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 // A test may stop at the first thing that is not as it should be.
 
+#[path = "../vectors/contract_types.rs"]
+mod contract_types;
+mod contracts;
 mod messages;
 mod names;
 

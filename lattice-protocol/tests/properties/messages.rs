@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::{contract, digest, key, link_name, target};
 
 /// Bytes with a good chance to be msgpack: markers and short lengths more often than others.
-fn near_msgpack() -> impl Strategy<Value = Vec<u8>> {
+pub fn near_msgpack() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![
         4 => any::<u8>(),
         3 => select(vec![0x80, 0x81, 0x90, 0x91, 0x92, 0xa0, 0xa1, 0xc0, 0xc4, 0xc7, 0xd4, 0xd9]),
@@ -80,7 +80,8 @@ fn agree(bytes: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn value() -> impl Strategy<Value = rmpv::Value> {
+/// Any value of msgpack, a few levels deep.
+pub fn value() -> impl Strategy<Value = rmpv::Value> {
     let leaf = prop_oneof![
         Just(rmpv::Value::Nil),
         any::<bool>().prop_map(rmpv::Value::from),
@@ -99,7 +100,8 @@ fn value() -> impl Strategy<Value = rmpv::Value> {
     })
 }
 
-fn packed(value: &rmpv::Value) -> Vec<u8> {
+/// Encodes a value.
+pub fn packed(value: &rmpv::Value) -> Vec<u8> {
     let mut bytes = Vec::new();
     rmpv::encode::write_value(&mut bytes, value).unwrap();
     bytes

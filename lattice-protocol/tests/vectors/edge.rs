@@ -16,7 +16,8 @@ fn id() -> Value {
     Value::Binary((0..16).collect())
 }
 
-fn map(fields: &[(&str, Value)]) -> Value {
+/// Makes a map with named fields.
+pub fn map(fields: &[(&str, Value)]) -> Value {
     Value::Map(fields.iter().map(|(key, value)| ((*key).into(), value.clone())).collect())
 }
 

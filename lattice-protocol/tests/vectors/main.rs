@@ -1,11 +1,13 @@
 //! The golden vectors in `vectors/`: bytes that every program of a lattice must agree on.
 //!
-//! The files are written from `samples.rs` and `edge.rs` by
+//! The files are written from `samples.rs`, `contracts.rs` and `edge.rs` by
 //! `UPDATE_VECTORS=1 cargo test --release -p lattice-protocol --test vectors the_files`; a test fails where
 //! they differ, so that a change of the wire is seen in review.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 // A test may stop at the first thing that is not as it should be.
 
+mod contract_types;
+mod contracts;
 mod edge;
 mod fields;
 mod samples;
@@ -19,6 +21,8 @@ use lattice_protocol::presence::Heartbeat;
 use lattice_protocol::record::{ActorRecord, LinkRecord, ProviderRecord, Record, RevocationRecord};
 use lattice_protocol::{DecodeError, Error, Invocation, Reply, codec};
 use serde::Deserialize;
+
+use crate::edge::Edge;
 
 #[derive(Deserialize)]
 struct File<V> {
@@ -61,7 +65,7 @@ fn recode(of: &str, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
         "Prepare" => Prepare::decode(bytes)?.encode(),
         "Prepared" => Prepared::decode(bytes)?.encode(),
         "Ack" => Ack::decode(bytes)?.encode(),
-        other => panic!("no message is of type {other}"),
+        other => return contract_types::recode(other, bytes),
     };
     Ok(written.unwrap())
 }
@@ -128,10 +132,15 @@ fn files() -> Vec<(String, String)> {
             (name.to_owned(), file(&format!("Messages of type {of}."), &vectors))
         })
         .collect();
-    let accepted: Vec<String> = edge::accepted()
-        .iter()
-        .map(|(name, shows, of, bytes)| valid_vector(name, shows, of, bytes))
-        .collect();
+    let valid_vectors = |messages: &[Edge]| -> Vec<String> {
+        let vector = |(name, shows, of, bytes): &Edge| valid_vector(name, shows, of, bytes);
+        messages.iter().map(vector).collect()
+    };
+    files.extend(contracts::all().into_iter().map(|(name, contract, messages)| {
+        let description = format!("Messages of the contract {contract}.");
+        (name.to_owned(), file(&description, &valid_vectors(&messages)))
+    }));
+    let accepted = valid_vectors(&[edge::accepted(), contracts::accepted()].concat());
     files.push((
         "accepted.json".into(),
         file(
@@ -139,7 +148,8 @@ fn files() -> Vec<(String, String)> {
             &accepted,
         ),
     ));
-    let refused: Vec<String> = edge::refused()
+    let refused: Vec<String> = [edge::refused(), contracts::refused()]
+        .concat()
         .iter()
         .map(|((name, shows, of, bytes), error)| {
             let mut text = lines(name, shows, of);
@@ -204,6 +214,17 @@ fn valid_vectors_decode_to_their_fields_and_encode_to_their_bytes() {
             }
         }
     }
+}
+
+#[test]
+fn every_message_of_a_contract_has_a_vector() {
+    let shown: Vec<&str> = contracts::all()
+        .into_iter()
+        .flat_map(|(_, _, messages)| messages)
+        .map(|edge| edge.2)
+        .collect();
+    let missing: Vec<_> = contract_types::TYPES.iter().filter(|of| !shown.contains(*of)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]
