@@ -6,7 +6,7 @@ use std::process::Command;
 
 use integration::harness::{mesh_node_program, meshctl_program, workspace_root};
 
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -15,6 +15,7 @@ const PAGES: [&str; 10] = [
     "compose/README.md",
     "examples/callers/README.md",
     "providers/README.md",
+    "docs/contracts.md",
     "docs/operations.md",
     "docs/protocol.md",
 ];
