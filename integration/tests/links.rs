@@ -210,4 +210,14 @@ async fn a_deployment_names_the_links_that_it_lacks() {
     user.ok(&["link", "put", "shop", "mesh:keyvalue", key.as_str()]).await.unwrap();
     let again = user.json(&["deploy", signed]).await.unwrap();
     assert_eq!(again["missing_links"], serde_json::json!(["mesh:http"]));
+
+    // The link outlives the actor, and can be taken away all the same.
+    user.ok(&["undeploy", "shop"]).await.unwrap();
+    let actor = again["key"].as_str().unwrap();
+    let links = user.ok(&["link", "ls"]).await.unwrap();
+    assert!(links.contains(actor) && links.contains(key.as_str()), "{links}");
+    let unknown = user.run(&["link", "del", "shop", "mesh:keyvalue"]).await.unwrap();
+    assert_eq!(unknown.code, 4, "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("meshctl link ls"), "{}", unknown.stderr);
+    user.ok(&["link", "del", &actor[..10], "mesh:keyvalue"]).await.unwrap();
 }

@@ -125,13 +125,22 @@ async fn bucket(lattice: &Lattice) -> Result<ObjectStore, Error> {
         max_age: Duration::from_millis(limits::BODY_KEPT_MS),
         ..Config::default()
     };
-    lattice.jetstream().create_object_store(config).await.map_err(|error| {
-        Error::not_started(
-            ErrorCode::TooLarge,
-            format!(
-                "a payload above {} bytes needs JetStream, which can't be used: {error}",
-                lattice.nats().max_payload()
-            ),
-        )
-    })
+    let error = match lattice.jetstream().create_object_store(config).await {
+        Ok(store) => return Ok(store),
+        Err(error) => error,
+    };
+    // One answer tells whether there is no JetStream at all, or one that has trouble.
+    if lattice.jetstream().query_account().await.is_ok() {
+        return Err(Error::not_started(
+            ErrorCode::Internal,
+            format!("the store of large payloads can't be made: {error}"),
+        ));
+    }
+    Err(Error::not_started(
+        ErrorCode::TooLarge,
+        format!(
+            "a payload above {} bytes needs JetStream, which can't be used: {error}",
+            lattice.nats().max_payload()
+        ),
+    ))
 }

@@ -51,6 +51,22 @@ pub fn setting(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// Reads a capability: a contract, or an actor that may be called.
+///
+/// # Errors
+/// What a capability looks like.
+pub fn capability(text: &str) -> Result<String, String> {
+    let contract = text.parse::<lattice_protocol::names::ContractName>();
+    let is_actor = text.strip_prefix("mesh:actor:").is_some_and(|one| {
+        one.parse::<lattice_protocol::names::ActorName>().is_ok()
+            || one.parse::<lattice_protocol::keys::ActorKey>().is_ok()
+    });
+    match contract {
+        Err(error) if !is_actor => Err(error.to_string()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
 /// Reads a label: `KEY=VALUE`.
 ///
 /// # Errors
@@ -91,6 +107,25 @@ mod tests {
         for wrong in ["", "0", "MiB", "1TB", "-1", "18446744073709551615GiB"] {
             assert!(size(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn capabilities_are_contracts_or_actors() {
+        let key = lattice_protocol::keys::ActorKey::generate().unwrap().0;
+        for right in ["mesh:keyvalue", "wascc:http_server", "mesh:actor", "mesh:actor:Shop_1.a"] {
+            assert_eq!(capability(right), Ok(right.to_owned()));
+        }
+        assert!(capability(&format!("mesh:actor:{key}")).is_ok());
+        for wrong in ["", "keyvalue", "Mesh:Keyvalue", "mesh:", "mesh:actor:", "mesh:actor:a b"] {
+            assert!(capability(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn settings_may_be_empty_and_hold_more_signs() {
+        assert_eq!(setting("a=b=c"), Ok(("a".into(), "b=c".into())));
+        assert_eq!(setting("a="), Ok(("a".into(), String::new())));
+        assert!(setting("a").is_err() && setting("=a").is_err() && setting(" =a").is_err());
     }
 
     #[test]

@@ -81,7 +81,7 @@ A local lattice is up.
 Try, in another terminal:
 
   meshctl{flags} ls
-  meshctl sign echo.wasm --name echo --out echo.signed.wasm
+  meshctl sign target/actors/echo.wasm --name echo --out echo.signed.wasm
   meshctl{flags} deploy echo.signed.wasm
   meshctl{flags} call echo echo --text hello
   mesh-node{flags}{more}            # a second node takes its share

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::ls;
 use crate::exit::{Exit, Failure};
+use crate::resolve::Known;
 use crate::session::{self, Deployed, Session, look};
 use crate::{limits, resolve, values};
 
@@ -128,7 +129,8 @@ impl Put {
             "signed_for": signed,
         });
         session.output.data(&value, || {
-            format!("{} of {} leads to {} on {}", self.contract, self.actor, target, count(nodes))
+            let shown = shown(&deployed, &source);
+            format!("{} of {shown} leads to {target} on {}", self.contract, count(nodes))
         })
     }
 }
@@ -141,7 +143,16 @@ impl Del {
                 .hint("see which there are with `meshctl link ls`")
         };
         let registry = lattice.existing_registry().await?.ok_or_else(missing)?;
-        let source = source(&Deployed::of(&registry).await?, &self.actor)?;
+        let deployed = Deployed::of(&registry).await?;
+        let source = match source(&deployed, &self.actor) {
+            Ok(source) => source,
+            // A link outlives the deployment of its actor.
+            Err(failure) => linked(&registry, &self.actor).await?.ok_or_else(|| {
+                failure.hint(
+                    "see which links there are with `meshctl link ls`: the start of a key will do",
+                )
+            })?,
+        };
         let key = RegistryKey::Link(source.clone(), self.contract.clone(), self.name.clone());
         let entry = registry.get::<LinkRecord>(&key).await?.ok_or_else(missing)?;
         let at = registry.delete(&key, entry.at).await?;
@@ -154,7 +165,8 @@ impl Del {
             "nodes": nodes,
         });
         session.output.data(&value, || {
-            format!("{} of {} leads nowhere on {}", self.contract, self.actor, count(nodes))
+            let shown = shown(&deployed, &source);
+            format!("{} of {shown} leads nowhere on {}", self.contract, count(nodes))
         })
     }
 }
@@ -172,6 +184,25 @@ fn source(deployed: &Deployed, text: &str) -> Result<ActorKey, Failure> {
         Some(key) => Ok(key),
         None => Ok(deployed.actor(text)?.record.key.clone()),
     }
+}
+
+/// Returns the actor that has a link and whose key starts with `text`.
+async fn linked(registry: &Registry, text: &str) -> Result<Option<ActorKey>, Failure> {
+    let links = registry.list::<LinkRecord>(|key| matches!(key, RegistryKey::Link(..))).await?;
+    let mut sources: Vec<ActorKey> =
+        links.into_iter().flatten().map(|(_, entry)| entry.record.source).collect();
+    sources.sort();
+    sources.dedup();
+    let known: Vec<Known> =
+        sources.iter().map(|key| Known { key: key.to_string(), name: None }).collect();
+    let found = resolve::find("actor with a link", text, &known).ok();
+    Ok(found.and_then(|found| found.key.parse().ok()))
+}
+
+/// Returns the name of an actor, or the key of one that is not deployed.
+fn shown(deployed: &Deployed, key: &ActorKey) -> String {
+    let record = deployed.actors.iter().map(|entry| &entry.record).find(|one| one.key == *key);
+    record.map_or_else(|| key.to_string(), |record| record.name.to_string())
 }
 
 /// Returns what a link leads to; a provider that nobody declared is given by its key.

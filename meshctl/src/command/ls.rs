@@ -82,7 +82,7 @@ impl Ls {
             node_section(&nodes),
             actor_section(&deployed, &nodes),
             provider_section(&deployed),
-            link_section(&links),
+            link_section(&links, &deployed),
         ]
         .into_iter()
         .filter(|section| wants(section.what))
@@ -277,16 +277,26 @@ fn provider_section(deployed: &Deployed) -> Section {
 
 async fn links(registry: &Registry) -> Result<Vec<LinkRecord>, Failure> {
     let found = registry.list(|key| matches!(key, RegistryKey::Link(..))).await?;
-    Ok(found.into_iter().flatten().map(|(_, entry)| entry.record).collect())
+    let mut links: Vec<LinkRecord> =
+        found.into_iter().flatten().map(|(_, entry)| entry.record).collect();
+    links.sort_by(|a, b| (&a.source, &a.contract, &a.name).cmp(&(&b.source, &b.contract, &b.name)));
+    Ok(links)
 }
 
-fn link_section(links: &[LinkRecord]) -> Section {
+fn link_section(links: &[LinkRecord], deployed: &Deployed) -> Section {
+    let targets = deployed.targets();
+    // A link may be made before either end is deployed, and outlives both.
+    let shown = |key: &str| {
+        let known = targets.iter().find(|known| known.key == key);
+        let name = known.and_then(|known| known.name.clone());
+        name.unwrap_or_else(|| key.to_owned())
+    };
     let row = |link: &LinkRecord| {
         vec![
-            link.source.to_string(),
+            shown(link.source.as_str()),
             link.contract.to_string(),
             link.name.to_string(),
-            link.target.to_string(),
+            shown(link.target.as_str()),
         ]
     };
     let value = |link: &LinkRecord| {

@@ -30,8 +30,9 @@ pub struct Sign {
     /// Name of the actor.
     #[arg(long)]
     name: ActorName,
-    /// Contract that it may use, such as mesh:keyvalue; may be repeated.
-    #[arg(long = "cap", value_name = "CONTRACT")]
+    /// Contract that it may use, such as mesh:keyvalue; mesh:actor to call any other actor,
+    /// mesh:actor:NAME to call one. May be repeated.
+    #[arg(long = "cap", value_name = "CONTRACT", value_parser = values::capability)]
     capabilities: Vec<String>,
     /// Revision; each deployment needs a higher one.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(i32::MAX)))]

@@ -37,7 +37,7 @@ super::contract! { "mesh:blobstore";
     /// [`Put`](super::Put) to [`Info`](super::Info).
     PUT = "put", Provider, true;
     /// [`BeginPut`](super::BeginPut) to [`Upload`](super::Upload).
-    BEGIN_PUT = "begin_put", Provider, true;
+    BEGIN_PUT = "begin_put", Provider, false;
     /// [`PutChunk`](super::PutChunk) to [`Received`](super::Received).
     PUT_CHUNK = "put_chunk", Provider, true;
     /// [`FinishPut`](super::FinishPut) to [`Info`](super::Info).
