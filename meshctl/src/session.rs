@@ -132,6 +132,11 @@ impl Deployed {
             .ok_or_else(|| Failure::new(Exit::NotFound, "not_found", text))
     }
 
+    /// Returns the record of an actor; nothing where it is not deployed.
+    pub fn record(&self, key: &ActorKey) -> Option<&ActorRecord> {
+        self.actors.iter().map(|entry| &entry.record).find(|record| record.key == *key)
+    }
+
     /// Returns what can be called.
     pub fn targets(&self) -> Vec<Known> {
         let providers = self.providers.iter().map(|provider| Known {
@@ -167,11 +172,7 @@ fn failure_with_hint(failure: Failure, hint: &str) -> Failure {
 pub async fn explain(lattice: &Lattice, target: &str, key: Option<&ActorKey>) -> Failure {
     // Calls need no registry: without one there is less to tell.
     let deployed = Deployed::read(lattice).await.unwrap_or_default();
-    let record = deployed
-        .actors
-        .iter()
-        .map(|entry| &entry.record)
-        .find(|record| key.is_some_and(|key| record.key == *key));
+    let record = key.and_then(|key| deployed.record(key));
     let lattices = lattice.lattices().await.unwrap_or_default();
     let nodes = look(lattice, limits::NODES_ANSWER_MS).await.unwrap_or_default();
     let failure = diagnose::nobody_answers(&Facts {

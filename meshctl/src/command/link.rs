@@ -201,8 +201,7 @@ async fn linked(registry: &Registry, text: &str) -> Result<Option<ActorKey>, Fai
 
 /// Returns the name of an actor, or the key of one that is not deployed.
 fn shown(deployed: &Deployed, key: &ActorKey) -> String {
-    let record = deployed.actors.iter().map(|entry| &entry.record).find(|one| one.key == *key);
-    record.map_or_else(|| key.to_string(), |record| record.name.to_string())
+    deployed.record(key).map_or_else(|| key.to_string(), |record| record.name.to_string())
 }
 
 /// Returns what a link leads to; a provider that nobody declared is given by its key.
@@ -217,7 +216,7 @@ fn target(deployed: &Deployed, text: &str) -> Result<TargetKey, Failure> {
 
 /// Returns whether a deployed actor was signed to use a contract.
 fn signed_for(deployed: &Deployed, key: &ActorKey, contract: &ContractName) -> Option<bool> {
-    let record = deployed.actors.iter().map(|entry| &entry.record).find(|one| one.key == *key)?;
+    let record = deployed.record(key)?;
     Some(record.capabilities.iter().any(|capability| capability == contract.as_str()))
 }
 
