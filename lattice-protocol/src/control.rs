@@ -5,13 +5,19 @@
 //! | `inventory` | empty | [`Inventory`] |
 //! | `prepare` | [`Prepare`] | [`Prepared::Working`] at once, then one of the others |
 //! | `drain`, `stop` | [`Leave`] | [`Ack`] at once; the node then leaves |
+//! | `health` | empty | [`Ack`]: its error says what is wrong |
+//! | `providers` | empty | [`Providers`] |
+//! | `link` | [`AskLink`] | [`LinkState::Working`] at once, then one of the others |
+//!
+//! A provider that runs in a process of its own answers the last three. It has a node key as a node
+//! has: that of this process, another one after each start.
 
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{self, DecodeError, EncodeError};
 use crate::error::Error;
-use crate::keys::{ActorKey, NodeKey};
-use crate::names::Digest;
+use crate::keys::{ActorKey, NodeKey, ProviderKey};
+use crate::names::{ContractName, Digest, LinkName};
 use crate::presence::Heartbeat;
 use crate::record::ActorRecord;
 
@@ -97,6 +103,130 @@ pub struct Ack {
     pub error: Option<Error>,
 }
 
+/// A provider as it runs in one process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunningProvider {
+    /// Its key.
+    pub key: ProviderKey,
+    /// The name that people link to.
+    pub name: String,
+    /// The contract that it serves.
+    pub contract: ContractName,
+    /// Version of its program.
+    #[serde(default)]
+    pub version: String,
+    /// What it does, in a line.
+    #[serde(default)]
+    pub description: String,
+    /// Links that it serves.
+    #[serde(default)]
+    pub links: u32,
+    /// Links that it refuses, and why; at most
+    /// [`REFUSED_LINKS_MAX`](crate::limits::REFUSED_LINKS_MAX) of them.
+    #[serde(default)]
+    pub refused: Vec<RefusedLink>,
+    /// Calls that it has answered since it started.
+    #[serde(default)]
+    pub calls: u64,
+    /// Calls that run now.
+    #[serde(default)]
+    pub in_flight: u32,
+    /// What is wrong with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Error>,
+}
+
+/// A link that a provider refuses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedLink {
+    /// The actor.
+    pub source: ActorKey,
+    /// The link's name.
+    pub name: LinkName,
+    /// Why.
+    pub error: Error,
+}
+
+/// A provider that a node was told to run, in a process of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupervisedProvider {
+    /// Its key.
+    pub key: ProviderKey,
+    /// The name in its record.
+    pub name: String,
+    /// Process id, where it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// How often it was started.
+    #[serde(default)]
+    pub starts: u64,
+    /// Why it ended last, or can't be started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Which providers a node or a provider's process runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Providers {
+    /// The node, or the process.
+    pub node: NodeKey,
+    /// Those that answer calls in this process.
+    #[serde(default)]
+    pub running: Vec<RunningProvider>,
+    /// Those that it has started as processes, which answer for themselves.
+    #[serde(default)]
+    pub supervised: Vec<SupervisedProvider>,
+}
+
+/// Asks the processes that serve a link's target how far they are with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskLink {
+    /// The actor whose link it is.
+    pub source: ActorKey,
+    /// The contract.
+    pub contract: ContractName,
+    /// The link's name.
+    pub name: LinkName,
+    /// The provider that it leads to.
+    pub target: ProviderKey,
+    /// Revision of the link's record in the registry: nobody answers for an earlier one.
+    pub at: u64,
+}
+
+/// How far a provider's process is with a link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum LinkState {
+    /// It serves the provider, and will say more.
+    Working {
+        /// The node, or the provider's process.
+        node: NodeKey,
+    },
+    /// Calls over the link are answered as its record says.
+    Ready {
+        /// The node, or the provider's process.
+        node: NodeKey,
+        /// The generation that it runs.
+        generation: u64,
+    },
+    /// The record is not followed; what ran before still runs.
+    Refused {
+        /// The node, or the provider's process.
+        node: NodeKey,
+        /// Why.
+        error: Error,
+    },
+}
+
+impl LinkState {
+    /// Returns who says it.
+    pub fn node(&self) -> &NodeKey {
+        match self {
+            Self::Working { node } | Self::Ready { node, .. } | Self::Refused { node, .. } => node,
+        }
+    }
+}
+
 macro_rules! wire {
     ($($message:ident),*) => {$(
         impl $message {
@@ -119,4 +249,4 @@ macro_rules! wire {
     )*};
 }
 
-wire!(Inventory, Prepare, Prepared, Leave, Ack);
+wire!(Inventory, Prepare, Prepared, Leave, Ack, AskLink, LinkState, Providers);

@@ -44,6 +44,12 @@ kinds! {
     ActorStopped = "actor_stopped";
     /// A node refused a module; the event says why.
     ActorRefused = "actor_refused";
+    /// A provider is served that was not served before: by a node, or by a process of its own.
+    ProviderStarted = "provider_started";
+    /// A provider is served no more; the event says why, and when it is started again.
+    ProviderStopped = "provider_stopped";
+    /// A provider refused a link; the event says why.
+    LinkRefused = "link_refused";
     /// A registry record could not be read; the event says why.
     RecordRefused = "record_refused";
 }

@@ -26,6 +26,20 @@ pub mod reserved {
     pub const PREFIX: &str = "mesh:";
     /// Answers with an empty payload and the revision that would serve a call.
     pub const PING: &str = "mesh:ping";
+
+    /// Answers a reserved operation, whoever is called.
+    ///
+    /// # Errors
+    /// `bad_request` when it is not known.
+    pub fn answer(operation: &str) -> Result<Vec<u8>, crate::Error> {
+        if operation == PING {
+            return Ok(Vec::new());
+        }
+        Err(crate::Error::not_started(
+            crate::ErrorCode::BadRequest,
+            format!("{operation:?} is reserved and unknown here; {PING} is known"),
+        ))
+    }
 }
 
 /// The identity of one call: a UUID, version 7 where this crate makes it; 16 bytes on the wire.

@@ -79,6 +79,24 @@ impl<K: KeyKind> Key<K> {
     }
 }
 
+#[cfg(feature = "claims")]
+impl ProviderKey {
+    /// Returns the key by which a provider that comes with the mesh is known on every lattice, so
+    /// that each node that has it answers the calls of all. It names and proves nothing: anybody
+    /// can compute it.
+    ///
+    /// # Errors
+    /// [`KeyError`] when nkeys gives back a key that does not verify (not seen to happen).
+    pub fn well_known(name: &str) -> Result<Self, KeyError> {
+        use sha2::Digest;
+        let seed = sha2::Sha256::digest(format!("mesh provider {name}"));
+        nkeys::KeyPair::new_from_raw(Provider::PAIR, seed.into())
+            .map(|pair| pair.public_key())
+            .unwrap_or_default()
+            .parse()
+    }
+}
+
 impl<K: KeyKind> fmt::Display for Key<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)

@@ -12,6 +12,16 @@ use crate::names::{ContractName, Digest, LatticeName, LinkName};
 
 /// Names of the NATS headers that the mesh reads and writes.
 pub mod header {
+    /// Why a message of a stream was put aside.
+    pub const DEAD_REASON: &str = "Mesh-Dead-Reason";
+    /// The subject that it had.
+    pub const DEAD_SUBJECT: &str = "Mesh-Dead-Subject";
+    /// The stream that it was in.
+    pub const DEAD_STREAM: &str = "Mesh-Dead-Stream";
+    /// Its number in that stream.
+    pub const DEAD_SEQUENCE: &str = "Mesh-Dead-Sequence";
+    /// How often it was delivered.
+    pub const DEAD_ATTEMPTS: &str = "Mesh-Dead-Attempts";
     /// W3C trace context: the caller's span.
     pub const TRACEPARENT: &str = "traceparent";
     /// W3C trace context: what vendors add.
@@ -20,6 +30,16 @@ pub mod header {
     pub const BAGGAGE: &str = "baggage";
     /// Marks the tombstone of a deleted key in a key-value bucket.
     pub const KV_OPERATION: &str = "KV-Operation";
+    /// What the server says in the place of a message that it removed from a bucket.
+    pub const MARKER_REASON: &str = "Nats-Marker-Reason";
+    /// What a key of an actor's bucket holds, where it is no plain value.
+    pub const KEYVALUE_SORT: &str = "Mesh-Sort";
+    /// Unix time in milliseconds when a value of an actor's bucket is gone.
+    pub const KEYVALUE_EXPIRES: &str = "Mesh-Expires-Ms";
+    /// On a block of a blob: where in the blob it begins.
+    pub const BLOB_OFFSET: &str = "Mesh-Blob-Offset";
+    /// On the last block of a chunk of a blob: how far the hash of the blob is.
+    pub const BLOB_HASH: &str = "Mesh-Blob-Hash";
 }
 
 /// First token of every subject.
@@ -38,12 +58,25 @@ pub enum ControlVerb {
     Drain,
     /// Same as [`ControlVerb::Drain`] and end the process.
     Stop,
+    /// Whether the node, or the process of a provider, can do its work.
+    Health,
+    /// Which providers it runs.
+    Providers,
+    /// How far its providers are with a link.
+    Link,
 }
 
 impl ControlVerb {
     /// Every verb.
-    pub const ALL: &'static [ControlVerb] =
-        &[ControlVerb::Inventory, ControlVerb::Prepare, ControlVerb::Drain, ControlVerb::Stop];
+    pub const ALL: &'static [ControlVerb] = &[
+        ControlVerb::Inventory,
+        ControlVerb::Prepare,
+        ControlVerb::Drain,
+        ControlVerb::Stop,
+        ControlVerb::Health,
+        ControlVerb::Providers,
+        ControlVerb::Link,
+    ];
 
     /// Returns the verb as a token.
     pub fn as_str(self) -> &'static str {
@@ -52,6 +85,9 @@ impl ControlVerb {
             ControlVerb::Prepare => "prepare",
             ControlVerb::Drain => "drain",
             ControlVerb::Stop => "stop",
+            ControlVerb::Health => "health",
+            ControlVerb::Providers => "providers",
+            ControlVerb::Link => "link",
         }
     }
 }
@@ -182,7 +218,7 @@ pub fn lattice_of_registry_stream(stream: &str) -> Option<LatticeName> {
 
 /// Returns the subject that a registry key's values are stored under in its stream.
 pub fn registry_subject(lattice: &LatticeName, key: &RegistryKey) -> String {
-    format!("$KV.{}.{key}", registry_bucket(lattice))
+    bucket_subject(&registry_bucket(lattice), &key.to_string())
 }
 
 /// Returns the object store of a lattice's modules.
@@ -193,6 +229,62 @@ pub fn modules_bucket(lattice: &LatticeName) -> String {
 /// Returns the object store of payloads that exceed one message.
 pub fn bodies_bucket(lattice: &LatticeName) -> String {
     format!("{ROOT}_{lattice}_bodies")
+}
+
+/// Returns the key-value bucket of a lattice where actors keep values, unless a link names another.
+pub fn keyvalue_bucket(lattice: &LatticeName) -> String {
+    format!("{ROOT}_{lattice}_keyvalue")
+}
+
+/// Returns the key-value bucket in which the timers of a lattice agree on who ticks.
+pub fn timers_bucket(lattice: &LatticeName) -> String {
+    format!("{ROOT}_{lattice}_timers")
+}
+
+/// Returns the key of a link's timer in that bucket.
+pub fn timer_key(source: &ActorKey, link: &LinkName) -> String {
+    format!("{source}.{link}")
+}
+
+/// Returns whether a bucket of that name may be the mesh's own, of this lattice or of another.
+pub fn is_mesh_bucket(bucket: &str) -> bool {
+    bucket.strip_prefix(ROOT).is_some_and(|rest| rest.starts_with('_'))
+}
+
+/// Returns the subject that the values of a key in a key-value bucket are stored under.
+pub fn bucket_subject(bucket: &str, key: &str) -> String {
+    format!("$KV.{bucket}.{key}")
+}
+
+/// Returns the key that a subject of a key-value bucket is about.
+pub fn key_of_bucket_subject<'a>(bucket: &str, subject: &'a str) -> Option<&'a str> {
+    subject.strip_prefix("$KV.")?.strip_prefix(bucket)?.strip_prefix('.')
+}
+
+/// Returns what the names of a tenant's object stores of blobs begin with; the name of the container
+/// follows. Neither a tenant nor a container has an underscore, so no two tenants share a store.
+pub fn blobs_bucket_prefix(lattice: &LatticeName, tenant: &str) -> String {
+    format!("{ROOT}_{lattice}_blobs_{tenant}_")
+}
+
+/// Returns the stream of an object store, or what the streams of object stores begin with.
+pub fn object_stream(bucket: &str) -> String {
+    format!("OBJ_{bucket}")
+}
+
+/// Returns the subject of what is known about an object whose name is encoded as `name`.
+pub fn object_meta(bucket: &str, name: &str) -> String {
+    format!("$O.{bucket}.M.{name}")
+}
+
+/// Returns the subject of the blocks of one version of an object.
+pub fn object_blocks(bucket: &str, version: &str) -> String {
+    format!("$O.{bucket}.C.{version}")
+}
+
+/// Returns the subject of what is known about a version of an object while it is written.
+pub fn object_upload(bucket: &str, version: &str) -> String {
+    format!("$O.{bucket}.C.{version}.upload")
 }
 
 /// What a revocation strikes: a key (actor, issuer …) or the bytes of one module.

@@ -28,6 +28,7 @@ pub mod keyvalue;
 pub mod limits;
 pub mod logging;
 pub mod messaging;
+pub mod older;
 pub mod random;
 pub mod timer;
 

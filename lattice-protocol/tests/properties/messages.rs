@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lattice_protocol::control::{Ack, Inventory, Prepare, Prepared};
+use lattice_protocol::control::{Ack, AskLink, Inventory, LinkState, Prepare, Prepared, Providers};
 use lattice_protocol::event::Event;
 use lattice_protocol::keys::{Actor, Issuer, Key, Node, Provider};
 use lattice_protocol::limits::{self, NESTING_LEVELS_MAX};
@@ -122,6 +122,9 @@ fn decode_as_everything(bytes: &[u8]) {
     let _ = Prepare::decode(bytes);
     let _ = Prepared::decode(bytes);
     let _ = Ack::decode(bytes);
+    let _ = AskLink::decode(bytes);
+    let _ = LinkState::decode(bytes).map(|state| state.node().clone());
+    let _ = Providers::decode(bytes);
     if let Err(error) = Invocation::decode(bytes) {
         assert!(matches!(Error::from(error).code, ErrorCode::BadRequest | ErrorCode::TooLarge));
     }

@@ -15,7 +15,7 @@ mod samples;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use lattice_protocol::control::{Ack, Inventory, Prepare, Prepared};
+use lattice_protocol::control::{Ack, AskLink, Inventory, LinkState, Prepare, Prepared, Providers};
 use lattice_protocol::event::Event;
 use lattice_protocol::presence::Heartbeat;
 use lattice_protocol::record::{ActorRecord, LinkRecord, ProviderRecord, Record, RevocationRecord};
@@ -65,6 +65,9 @@ fn recode(of: &str, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
         "Prepare" => Prepare::decode(bytes)?.encode(),
         "Prepared" => Prepared::decode(bytes)?.encode(),
         "Ack" => Ack::decode(bytes)?.encode(),
+        "AskLink" => AskLink::decode(bytes)?.encode(),
+        "LinkState" => LinkState::decode(bytes)?.encode(),
+        "Providers" => Providers::decode(bytes)?.encode(),
         other => return contract_types::recode(other, bytes),
     };
     Ok(written.unwrap())

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use lattice_protocol::control::{Ack, Inventory, Prepare, Prepared, Refusal};
+use lattice_protocol::control::{
+    Ack, AskLink, Inventory, LinkState, Prepare, Prepared, Providers, Refusal, RefusedLink,
+    RunningProvider, SupervisedProvider,
+};
 use lattice_protocol::event::{Event, EventKind};
 use lattice_protocol::keys::{Actor, Issuer, Key, KeyKind, Node, Provider};
 use lattice_protocol::limits::WIRE_VERSION;
@@ -17,6 +20,66 @@ use uuid::Uuid;
 
 /// One message: its name, what it shows, its bytes.
 pub type Sample = (String, &'static str, Vec<u8>);
+
+fn ask_links() -> Vec<Sample> {
+    let ask = AskLink {
+        source: key::<Actor>(1),
+        contract: "mesh:keyvalue".parse().unwrap(),
+        name: "default".parse().unwrap(),
+        target: key::<Provider>(2),
+        at: 7,
+    };
+    vec![sample("full", "a question about a link that was just written", ask.encode().unwrap())]
+}
+
+fn link_states() -> Vec<Sample> {
+    let node = key::<Node>(3);
+    let error = Error::not_started(ErrorCode::BadRequest, "the setting url is missing");
+    let states = [
+        ("working", "it will say more", LinkState::Working { node: node.clone() }),
+        ("ready", "it runs the link", LinkState::Ready { node: node.clone(), generation: 2 }),
+        ("refused", "it does not follow the record", LinkState::Refused { node, error }),
+    ];
+    states
+        .into_iter()
+        .map(|(name, shows, state)| sample(name, shows, state.encode().unwrap()))
+        .collect()
+}
+
+fn providers() -> Vec<Sample> {
+    let node = key::<Node>(3);
+    let error = Error::not_started(ErrorCode::ProviderUnavailable, "Redis does not answer");
+    let refused = RefusedLink {
+        source: key::<Actor>(1),
+        name: "default".parse().unwrap(),
+        error: Error::not_started(ErrorCode::BadRequest, "the setting url is missing"),
+    };
+    let running = RunningProvider {
+        key: key::<Provider>(2),
+        name: "keyvalue-redis".to_owned(),
+        contract: "mesh:keyvalue".parse().unwrap(),
+        version: "0.1.0".to_owned(),
+        description: "keys and values in Redis".to_owned(),
+        links: 1,
+        refused: vec![refused],
+        calls: 1_000,
+        in_flight: 3,
+        error: Some(error),
+    };
+    let supervised = SupervisedProvider {
+        key: key::<Provider>(2),
+        name: "keyvalue-redis".to_owned(),
+        pid: Some(4_711),
+        starts: 2,
+        reason: Some("it was killed by signal 9".to_owned()),
+    };
+    let none = Providers { node: node.clone(), running: vec![], supervised: vec![] };
+    let full = Providers { node, running: vec![running], supervised: vec![supervised] };
+    vec![
+        sample("none", "a node without providers", none.encode().unwrap()),
+        sample("full", "one in this process, one as a process", full.encode().unwrap()),
+    ]
+}
 
 /// Returns every vector file: name of the file, type of its messages, the messages.
 pub fn all() -> Vec<(&'static str, &'static str, Vec<Sample>)> {
@@ -34,6 +97,9 @@ pub fn all() -> Vec<(&'static str, &'static str, Vec<Sample>)> {
         ("prepare.json", "Prepare", prepares()),
         ("prepared.json", "Prepared", prepareds()),
         ("ack.json", "Ack", acks()),
+        ("ask_link.json", "AskLink", ask_links()),
+        ("link_state.json", "LinkState", link_states()),
+        ("providers.json", "Providers", providers()),
     ]
 }
 

@@ -75,8 +75,8 @@ pub struct Written {
 impl Message for Written {}
 
 /// Adds to a counter. It is a value, decimal digits as text, so that `get` and `set` read and write
-/// it; a key that holds nothing counts as 0. Another text, or a sum beyond 64 bits, is
-/// `bad_request`. The life of the value stays what it was.
+/// it; a key that holds nothing counts as 0. Another text, `+1` and `007` included, or a sum beyond
+/// 64 bits, is `bad_request`. The life of the value stays what it was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Increment {
     /// The key.
