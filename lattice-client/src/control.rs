@@ -5,7 +5,9 @@ use std::time::Duration;
 use async_nats::Subscriber;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use lattice_protocol::control::{Ack, Inventory, Leave, Prepare, Prepared};
+use lattice_protocol::control::{
+    Ack, AskLink, Inventory, Leave, LinkState, Prepare, Prepared, Providers,
+};
 use lattice_protocol::keys::NodeKey;
 use lattice_protocol::subjects::{ControlVerb, Subject};
 use lattice_protocol::{Error, ErrorCode};
@@ -21,21 +23,38 @@ impl Lattice {
     /// # Errors
     /// `internal` when the question can't be asked.
     pub async fn inventories(&self, wait: Duration) -> Result<Vec<Inventory>, Error> {
-        let mut answers = self.ask_all(ControlVerb::Inventory, Bytes::new()).await?;
-        let mut inventories = Vec::new();
-        let collect = async {
-            while let Some(payload) = answers.next().await {
-                if let Ok(inventory) = Inventory::decode(&payload) {
-                    inventories.push(inventory);
-                }
-                if inventories.len() >= limits::CONTROL_ANSWERS_MAX {
-                    break;
-                }
-            }
-        };
-        // Nobody knows how many nodes there are: time ends the question.
-        let _ = tokio::time::timeout(wait, collect).await;
-        Ok(inventories)
+        let answers = self.ask_all(ControlVerb::Inventory, Bytes::new()).await?;
+        Ok(answers.collect(wait, Inventory::decode).await)
+    }
+
+    /// Asks every node and every provider's process which providers it runs; returns those that
+    /// answered within `wait`.
+    ///
+    /// # Errors
+    /// `internal` when the question can't be asked.
+    pub async fn providers(&self, wait: Duration) -> Result<Vec<Providers>, Error> {
+        let answers = self.ask_all(ControlVerb::Providers, Bytes::new()).await?;
+        Ok(answers.collect(wait, Providers::decode).await)
+    }
+
+    /// Asks who serves the target of a link how far it is, and returns what they say as they say
+    /// it.
+    ///
+    /// # Errors
+    /// `internal` when the question can't be asked.
+    pub async fn link_states(&self, ask: &AskLink) -> Result<LinkStates, Error> {
+        let bytes = ask
+            .encode()
+            .map_err(|error| Error::not_started(ErrorCode::BadRequest, error.to_string()))?;
+        Ok(LinkStates { answers: self.ask_all(ControlVerb::Link, bytes.into()).await? })
+    }
+
+    /// Asks a node, or the process of a provider, whether it can do its work.
+    ///
+    /// # Errors
+    /// What is wrong with it, `not_found` when there is none, `deadline_exceeded`.
+    pub async fn health(&self, node: &NodeKey, wait: Duration) -> Result<(), Error> {
+        self.order(node, ControlVerb::Health, Bytes::new(), wait).await
     }
 
     /// Asks every node to prepare a module, and returns what they say as they say it.
@@ -60,11 +79,21 @@ impl Lattice {
         wait: Duration,
     ) -> Result<(), Error> {
         let verb = if stop { ControlVerb::Stop } else { ControlVerb::Drain };
-        let subject = Subject::Control(self.name().clone(), node.clone(), verb).to_string();
         let leave = Leave { node: node.clone() }
             .encode()
             .map_err(|error| Error::not_started(ErrorCode::BadRequest, error.to_string()))?;
-        let request = self.mux().request(self.nats(), subject.into(), None, leave.into());
+        self.order(node, verb, leave.into(), wait).await
+    }
+
+    async fn order(
+        &self,
+        node: &NodeKey,
+        verb: ControlVerb,
+        payload: Bytes,
+        wait: Duration,
+    ) -> Result<(), Error> {
+        let subject = Subject::Control(self.name().clone(), node.clone(), verb).to_string();
+        let request = self.mux().request(self.nats(), subject.into(), None, payload);
         let message = match tokio::time::timeout(wait, request).await {
             Ok(Ok(message)) => message,
             Ok(Err(RequestError::NoResponders)) => {
@@ -110,6 +139,25 @@ struct Answers {
 }
 
 impl Answers {
+    /// Collects what is answered within `wait`: nobody knows how many there are.
+    async fn collect<T, E>(
+        mut self,
+        wait: Duration,
+        decode: impl Fn(&[u8]) -> Result<T, E>,
+    ) -> Vec<T> {
+        let mut found = Vec::new();
+        let collect = async {
+            while let Some(payload) = self.next().await {
+                found.extend(decode(&payload));
+                if found.len() >= limits::CONTROL_ANSWERS_MAX {
+                    break;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(wait, collect).await;
+        found
+    }
+
     /// Waits for the next answer; `None` when there is no node at all.
     async fn next(&mut self) -> Option<Bytes> {
         let message = self.subscriber.next().await?;
@@ -131,6 +179,22 @@ impl Preparations {
         loop {
             if let Ok(prepared) = Prepared::decode(&self.answers.next().await?) {
                 return Some(prepared);
+            }
+        }
+    }
+}
+
+/// What processes say of a link.
+pub struct LinkStates {
+    answers: Answers,
+}
+
+impl LinkStates {
+    /// Waits for the next word; `None` when there is neither a node nor a provider's process.
+    pub async fn next(&mut self) -> Option<LinkState> {
+        loop {
+            if let Ok(state) = LinkState::decode(&self.answers.next().await?) {
+                return Some(state);
             }
         }
     }

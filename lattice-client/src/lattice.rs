@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::call::RetryBudget;
+use crate::call::{LastLook, RetryBudget};
 use crate::connect::{ConnectError, ConnectOptions};
 use crate::limits;
 use crate::mux::Mux;
@@ -35,6 +35,7 @@ struct Inner {
     jetstream: jetstream::Context,
     mux: Mux,
     retries: RetryBudget,
+    last_look: LastLook,
     connection: watch::Receiver<Connection>,
     complaint: Complaint,
     tasks: TaskTracker,
@@ -88,6 +89,7 @@ impl Lattice {
             jetstream,
             mux,
             retries: RetryBudget::default(),
+            last_look: LastLook::default(),
             connection,
             complaint,
             tasks,
@@ -163,6 +165,10 @@ impl Lattice {
 
     pub(crate) fn mux(&self) -> &Mux {
         &self.inner.mux
+    }
+
+    pub(crate) fn last_look(&self) -> &LastLook {
+        &self.inner.last_look
     }
 
     pub(crate) fn retries(&self) -> &RetryBudget {

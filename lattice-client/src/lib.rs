@@ -20,11 +20,13 @@
 //! | [`Lattice`] | the handle: one connection, one inbox |
 //! | [`call`] | a call with its deadline, and when it is tried again |
 //! | [`serve`] | a subscription whose messages become bounded tasks, and its fenced drain |
+//! | [`answer`] | calls of an actor or provider, from message to reply |
 //! | [`registry`] | records with compare-and-set, the watch, the modules |
 //! | [`events`], [`presence`], [`control`] | what nodes tell and answer |
 //! | [`bodies`] | payloads that exceed one message |
 //! | [`keystore`] | the seeds of whoever uses this machine |
 
+pub mod answer;
 pub mod bodies;
 pub mod call;
 pub mod connect;

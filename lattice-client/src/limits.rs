@@ -30,6 +30,12 @@ pub const RETRY_PAUSE_FIRST_MS: u64 = 2;
 pub const RETRY_PAUSE_MAX_MS: u64 = 100;
 /// How long a call without any responder is tried again before it fails with `not_found`.
 pub const NO_RESPONDERS_WAIT_MS: u64 = 500;
+/// How long a provider may owe an answer before it is looked for, and how often then.
+pub const GONE_LOOK_INTERVAL_MS: u64 = 400;
+/// Time that those who may still have the call have to say so.
+pub const GONE_LOOK_WAIT_MS: u64 = 250;
+/// How long what was found out holds for other calls too.
+pub const GONE_LOOK_VALID_MS: u64 = 100;
 /// Retries that a client may do at once before new calls earn more.
 pub const RETRY_BUDGET_MAX: i64 = 1_000;
 /// Calls that earn one retry.

@@ -1,5 +1,6 @@
 //! A call: its deadline, its attempts, its answer.
 
+mod gone;
 mod retry;
 
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use lattice_protocol::{
     BodyRef, Error, ErrorCode, Invocation, InvocationId, Reply, limits as wire,
 };
 
+pub(crate) use gone::LastLook;
 pub use retry::RetryBudget;
 use retry::{Attempt, Next, Policy};
 
@@ -182,9 +184,15 @@ impl Lattice {
             })?;
             self.read_answer(id, &message.payload).await
         };
-        match tokio::time::timeout(slice, wait).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Attempt::TimedOut { operation: call.operation.clone() }),
+        let timed_out = || Err(Attempt::TimedOut { operation: call.operation.clone() });
+        let TargetKey::Provider(provider) = &call.target else {
+            return tokio::time::timeout(slice, wait).await.unwrap_or_else(|_| timed_out());
+        };
+        tokio::select! {
+            biased;
+            outcome = wait => outcome,
+            () = self.gone(provider, subject) => Err(Attempt::Gone(call.target.clone())),
+            () = tokio::time::sleep(slice) => timed_out(),
         }
     }
 

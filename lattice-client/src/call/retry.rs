@@ -42,6 +42,8 @@ pub(super) enum Attempt {
     Answered(Error),
     /// Nobody listens.
     NoResponders(TargetKey),
+    /// Whoever had it is gone.
+    Gone(TargetKey),
     /// The connection was lost while the attempt was under way.
     ConnectionLost,
     /// The attempt had its time.
@@ -105,6 +107,16 @@ impl Policy {
                 let window = Duration::from_millis(limits::NO_RESPONDERS_WAIT_MS);
                 (no_responders(&target), elapsed < window)
             }
+            Attempt::Gone(target) => (
+                Error::started(
+                    ErrorCode::NotFound,
+                    format!(
+                        "whoever served {target} ended while the call was under way: whether it \
+                         ran is unknown"
+                    ),
+                ),
+                self.idempotent,
+            ),
             Attempt::ConnectionLost => (
                 Error::started(
                     ErrorCode::Internal,

@@ -119,7 +119,7 @@ impl Lattice {
     }
 
     /// Returns how many copies of what is shared the lattice keeps: three on a cluster.
-    pub(crate) fn replicas(&self) -> usize {
+    pub fn replicas(&self) -> usize {
         let info = self.nats().server_info();
         // A server of a cluster tells the addresses of the others to connect to.
         if info.connect_urls.len() >= 3 { 3 } else { 1 }

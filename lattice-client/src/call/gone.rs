@@ -1,0 +1,62 @@
+//! Whether a provider that owes an answer is still there.
+//!
+//! NATS tells a caller at once when nobody listens, and nothing when somebody took the call and
+//! died. So while an answer takes long the provider's subject is asked whether anybody listens, and
+//! if not, everybody whether they still finish calls of the provider: one that drains does so
+//! without listening.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use lattice_protocol::keys::ProviderKey;
+use lattice_protocol::{Invocation, InvocationId, reserved};
+use tokio::sync::Mutex;
+
+use crate::lattice::Lattice;
+use crate::limits;
+use crate::mux::RequestError;
+
+/// What was found out last: many calls wait for one provider, and one of them asks.
+#[derive(Default)]
+pub(crate) struct LastLook(Mutex<Option<(ProviderKey, Instant, bool)>>);
+
+impl Lattice {
+    /// Returns when nobody is there any more that could answer a call of `provider`, whose calls
+    /// are heard on `subject`.
+    pub(super) async fn gone(&self, provider: &ProviderKey, subject: &async_nats::Subject) {
+        let pause = Duration::from_millis(limits::GONE_LOOK_INTERVAL_MS);
+        loop {
+            tokio::time::sleep(pause).await;
+            let mut last = self.last_look().0.lock().await;
+            let fresh = Duration::from_millis(limits::GONE_LOOK_VALID_MS);
+            let known = match &*last {
+                Some((key, at, gone)) if key == provider && at.elapsed() < fresh => Some(*gone),
+                _ => None,
+            };
+            let gone = match known {
+                Some(gone) => gone,
+                None => {
+                    let gone = self.look(provider, subject).await;
+                    *last = Some((provider.clone(), Instant::now(), gone));
+                    gone
+                }
+            };
+            if gone {
+                return;
+            }
+        }
+    }
+
+    async fn look(&self, provider: &ProviderKey, subject: &async_nats::Subject) -> bool {
+        let id = InvocationId::generate();
+        let ping = Invocation::new(id, provider.as_str(), reserved::PING, &[]).encode();
+        let Ok(ping) = ping.map(Bytes::from) else { return false };
+        let wait = Duration::from_millis(limits::GONE_LOOK_WAIT_MS);
+        let asked = self.mux().request(self.nats(), subject.clone(), None, ping);
+        if !matches!(tokio::time::timeout(wait, asked).await, Ok(Err(RequestError::NoResponders))) {
+            return false;
+        }
+        let Ok(told) = self.providers(wait).await else { return false };
+        !told.iter().flat_map(|one| &one.running).any(|one| one.key == *provider)
+    }
+}
