@@ -1,0 +1,21 @@
+//! What each provider of a contract must do, whoever wrote it and however it is reached.
+//!
+//! A suite asks over a [`Link`]: in process, or over NATS by the key of the provider ([`Linked`]). It
+//! runs every check and says of each what was wrong; the checks of one suite may run beside other
+//! uses of the store, since each uses keys of its own.
+
+pub mod blobstore;
+mod checks;
+pub mod http_client;
+pub mod keyvalue;
+mod link;
+pub mod logging;
+mod over_nats;
+mod program;
+pub mod random;
+mod report;
+
+pub use link::Link;
+pub use over_nats::{Linked, LinkingError};
+pub use program::main;
+pub use report::{Check, Report};
