@@ -1,0 +1,7 @@
+//! `keyvalue-embedded`: the provider in a process of its own.
+
+fn main() -> std::process::ExitCode {
+    mesh_provider::process::main(mesh_keyvalue_embedded::ABOUT, |_| {
+        Box::new(|context| Box::pin(async move { Ok(mesh_keyvalue_embedded::provider(&context)) }))
+    })
+}
