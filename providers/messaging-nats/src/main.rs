@@ -1,0 +1,7 @@
+//! `messaging-nats`: the provider in a process of its own.
+
+fn main() -> std::process::ExitCode {
+    mesh_provider::process::main(mesh_messaging_nats::ABOUT, |_| {
+        Box::new(|context| Box::pin(async move { Ok(mesh_messaging_nats::provider(&context)) }))
+    })
+}

@@ -1,0 +1,226 @@
+//! What a link says, read and checked.
+
+use std::time::Duration;
+
+use lattice_protocol::Error;
+use lattice_protocol::contract::messaging::config;
+use lattice_protocol::subjects::is_reply_subject;
+use mesh_provider::{Config, Link, wrong};
+
+use crate::limits;
+use crate::pattern::Pattern;
+
+const KNOWN: [&str; 11] = [
+    config::SUBJECTS,
+    config::GROUP,
+    "publish",
+    "confirm",
+    "concurrency",
+    "timeout_ms",
+    "durable",
+    "stream",
+    "max_deliver",
+    "backoff_ms",
+    "dead_letter",
+];
+
+/// What a link says.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub subjects: Vec<Pattern>,
+    pub group: String,
+    /// Empty means any.
+    pub publish: Vec<Pattern>,
+    pub confirm: bool,
+    pub concurrency: usize,
+    pub timeout: Duration,
+    pub durable: Option<Durable>,
+}
+
+/// What a link says of a durable source.
+#[derive(Clone, Debug)]
+pub(crate) struct Durable {
+    pub stream: String,
+    pub max_deliver: u32,
+    /// Not empty.
+    pub backoff: Vec<Duration>,
+    pub dead_letter: Option<String>,
+}
+
+impl Settings {
+    /// Reads the settings of a link.
+    ///
+    /// # Errors
+    /// `bad_request` naming the setting that is wrong.
+    pub fn read(link: &Link) -> Result<Self, Error> {
+        let config = &link.config;
+        config.only(&KNOWN)?;
+        let subjects = patterns(config, config::SUBJECTS)?;
+        let group = config.text(config::GROUP).unwrap_or(link.id.source.as_str());
+        if !is_name(group) {
+            return Err(wrong(config::GROUP, "is letters, digits, - and _, at most 128 of them"));
+        }
+        let durable = match config.parse::<bool>("durable")? {
+            Some(true) => Some(Durable::read(config, &subjects)?),
+            _ => {
+                for setting in ["stream", "max_deliver", "backoff_ms", "dead_letter"] {
+                    if config.text(setting).is_some() {
+                        return Err(wrong(setting, "needs durable=true"));
+                    }
+                }
+                None
+            }
+        };
+        let (least, most) = (limits::DELIVER_TIMEOUT_MIN_MS, limits::DELIVER_TIMEOUT_MAX_MS);
+        let timeout = config.duration_ms("timeout_ms", least, most)?;
+        let concurrency = config.within("concurrency", 1, limits::CONCURRENCY_MAX)?;
+        Ok(Self {
+            subjects,
+            group: group.to_owned(),
+            publish: patterns(config, "publish")?,
+            confirm: config.parse("confirm")?.unwrap_or_default(),
+            concurrency: concurrency.unwrap_or(limits::CONCURRENCY_DEFAULT),
+            timeout: timeout.unwrap_or(Duration::from_millis(limits::DELIVER_TIMEOUT_DEFAULT_MS)),
+            durable,
+        })
+    }
+
+    /// Returns whether the actor may publish to a subject.
+    pub fn may_publish(&self, subject: &str) -> bool {
+        self.publish.is_empty() || self.publish.iter().any(|pattern| pattern.matches(subject))
+    }
+}
+
+impl Durable {
+    fn read(config: &Config, subjects: &[Pattern]) -> Result<Self, Error> {
+        if subjects.is_empty() {
+            return Err(wrong(config::SUBJECTS, "is missing: durable=true receives nothing"));
+        }
+        let stream = config.required("stream")?;
+        if !is_name(stream) {
+            return Err(wrong("stream", "is letters, digits, - and _, at most 128 of them"));
+        }
+        let dead_letter = config.text("dead_letter").map(str::to_owned);
+        if let Some(subject) = &dead_letter {
+            if !is_reply_subject(subject) {
+                return Err(wrong("dead_letter", "is no subject outside of the mesh"));
+            }
+            if subjects.iter().any(|pattern| pattern.matches(subject)) {
+                return Err(wrong("dead_letter", "is one of the subjects that are received"));
+            }
+        }
+        let mut backoff = Vec::new();
+        for text in config.list("backoff_ms") {
+            let pause = text.parse::<u64>().ok().filter(|pause| *pause <= limits::BACKOFF_MAX_MS);
+            let pause = pause.ok_or_else(|| {
+                wrong("backoff_ms", format!("lists milliseconds up to {}", limits::BACKOFF_MAX_MS))
+            })?;
+            backoff.push(Duration::from_millis(pause));
+        }
+        if backoff.len() > limits::BACKOFF_ENTRIES_MAX {
+            return Err(wrong("backoff_ms", "lists too many pauses"));
+        }
+        if backoff.is_empty() {
+            backoff = limits::BACKOFF_DEFAULT_MS.map(Duration::from_millis).to_vec();
+        }
+        let max_deliver = config.within("max_deliver", 1, limits::DELIVERIES_MAX)?;
+        Ok(Self {
+            stream: stream.to_owned(),
+            max_deliver: max_deliver.unwrap_or(limits::DELIVERIES_DEFAULT),
+            backoff,
+            dead_letter,
+        })
+    }
+
+    /// Returns the pause after delivery number `attempt` (from 1).
+    pub fn pause_after(&self, attempt: u32) -> Duration {
+        let at = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
+        let pause = self.backoff.get(at).or(self.backoff.last());
+        pause.copied().unwrap_or_default()
+    }
+}
+
+/// Returns whether a text may name a stream or a group: NATS makes subjects and files of it.
+fn is_name(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+}
+
+fn patterns(config: &Config, key: &str) -> Result<Vec<Pattern>, Error> {
+    let listed = config.list(key);
+    if listed.len() > limits::PATTERNS_MAX {
+        return Err(wrong(key, format!("lists more than {} subjects", limits::PATTERNS_MAX)));
+    }
+    let read = |text: &str| {
+        Pattern::read(text).ok_or_else(|| {
+            wrong(key, format!("has {text:?}, which is no subject that an actor may use"))
+        })
+    };
+    listed.into_iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use lattice_protocol::keys::ActorKey;
+    use lattice_protocol::names::LinkName;
+    use mesh_provider::LinkId;
+
+    use super::*;
+
+    fn read(config: &[(&str, &str)]) -> Result<Settings, String> {
+        let source = ActorKey::generate().unwrap().0;
+        let link = Link {
+            id: LinkId { source, name: LinkName::default_link() },
+            config: Config::of(config.iter().copied()),
+            generation: 1,
+        };
+        Settings::read(&link).map_err(|error| error.message)
+    }
+
+    #[test]
+    fn a_link_without_settings_publishes_anything_and_receives_nothing() {
+        let settings = read(&[]).unwrap();
+        assert!(settings.subjects.is_empty() && settings.durable.is_none());
+        assert!(settings.may_publish("orders.eu") && settings.group.starts_with('M'));
+    }
+
+    #[test]
+    fn what_may_be_published_is_what_is_listed() {
+        let settings = read(&[("publish", "orders.*, bills.>")]).unwrap();
+        assert!(settings.may_publish("orders.eu") && settings.may_publish("bills.a.b"));
+        assert!(!settings.may_publish("orders") && !settings.may_publish("other"));
+    }
+
+    #[test]
+    fn a_durable_source_is_whole_or_refused() {
+        let whole = [
+            ("subjects", "orders.>"),
+            ("durable", "true"),
+            ("stream", "orders"),
+            ("backoff_ms", "10, 20"),
+            ("dead_letter", "dead.orders"),
+        ];
+        let durable = read(&whole).unwrap().durable.unwrap();
+        let pauses = [1, 2, 3, 9].map(|attempt| durable.pause_after(attempt).as_millis());
+        assert_eq!(pauses, [10, 20, 20, 20]);
+        for (setting, value, complaint) in [
+            ("stream", "", "stream is missing"),
+            ("stream", "a.b", "stream"),
+            ("subjects", "", "subjects is missing"),
+            ("subjects", "mesh.>", "no subject that an actor may use"),
+            ("dead_letter", "orders.dead", "one of the subjects"),
+            ("dead_letter", "dead.*", "dead_letter"),
+            ("backoff_ms", "soon", "backoff_ms"),
+            ("durable", "false", "needs durable=true"),
+            ("durable", "maybe", "durable"),
+            ("group", "a b", "group"),
+            ("colour", "red", "colour"),
+        ] {
+            let mut config = whole.to_vec();
+            config.retain(|(key, _)| *key != setting);
+            config.push((setting, value));
+            let error = read(&config).unwrap_err();
+            assert!(error.contains(complaint), "{setting}={value}: {error}");
+        }
+    }
+}
