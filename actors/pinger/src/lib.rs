@@ -56,6 +56,9 @@ pub struct ForwardRequest {
     /// The name of the link; the default one where it is left out.
     #[serde(default)]
     pub link: Option<String>,
+    /// How often to call, one after the other; once where it is left out.
+    #[serde(default = "once")]
+    pub times: u32,
 }
 
 /// Where to chase.
@@ -97,11 +100,15 @@ impl Pinger {
         Ok(response)
     }
 
-    /// Calls any operation of any target and returns its answer as it came.
+    /// Calls any operation of any target and returns its answer as it came: the last one, where it
+    /// is to call more than once.
     #[operation]
     fn forward(request: ForwardRequest) -> Result<Raw> {
         let link = request.link.as_deref().unwrap_or(Target::DEFAULT_LINK);
         let target = Target::actor(&request.target).link(link);
+        for _ in 1..request.times {
+            target.call_raw(&request.operation, &request.payload)?;
+        }
         target.call_raw(&request.operation, &request.payload).map(Raw)
     }
 
@@ -161,10 +168,11 @@ mod tests {
             operation: "any".to_owned(),
             payload: ByteBuf::from(vec![0xc1]),
             link: Some("other".to_owned()),
+            times: 2,
         };
         let answer = lattice.run(|| Pinger::forward(request));
         assert_eq!(answer, Ok(Raw(b"any\xc1".to_vec())));
-        assert_eq!(lattice.calls(), ["other/MTARGET/any"]);
+        assert_eq!(lattice.calls(), ["other/MTARGET/any"; 2]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! All lengths and addresses are 32 bits, as `usize` is on this target.
 #![allow(unsafe_code, reason = "the imports of a module are foreign functions")]
 
-use crate::{Actor, Result, logging};
+use crate::{Actor, Result, console};
 
 #[link(wasm_import_module = "wapc")]
 unsafe extern "C" {
@@ -29,7 +29,7 @@ unsafe extern "C" {
 
 /// Serves one call of the host to `A`: 1 after a response, 0 after an error.
 pub fn guest_call<A: Actor>(operation_length: usize, payload_length: usize) -> i32 {
-    logging::init();
+    console::init();
     match serve::<A>(operation_length, payload_length) {
         Ok(response) => {
             // SAFETY: the host reads `len` bytes of a slice that outlives the call.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+pub use lattice_protocol::ErrorCode;
+
 use crate::Actor;
 
 /// The result of an operation or of a host call.
@@ -54,6 +56,15 @@ impl Error {
         Error::Actor(cause.to_string())
     }
 
+    /// Returns the code of what the host or its target refused; nothing for the other errors, which
+    /// are those of this actor.
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Error::Host(error) => Some(error.code),
+            _ => None,
+        }
+    }
+
     /// Makes the error for an operation that `A` does not have.
     pub fn unknown_operation<A: Actor>(operation: &str) -> Self {
         Error::UnknownOperation { operation: operation.to_owned(), known: A::OPERATIONS }
@@ -103,6 +114,11 @@ pub struct HostError {
 }
 
 impl HostError {
+    /// Makes an error, as a stand-in for a host or a provider gives it.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
     /// Reads the text that a host gives: `code: message`. A text without a known code, as other
     /// hosts of waPC give, is [`ErrorCode::Internal`] and kept whole.
     pub fn parse(text: &str) -> Self {
@@ -113,68 +129,6 @@ impl HostError {
             Some((code, message)) => Self { code, message: message.to_owned() },
             None => Self { code: ErrorCode::Internal, message: text.to_owned() },
         }
-    }
-}
-
-macro_rules! codes {
-    ($($(#[$doc:meta])* $code:ident = $text:literal;)*) => {
-        /// What went wrong with a call: the closed set of the mesh.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum ErrorCode { $($(#[$doc])* $code,)* }
-
-        impl ErrorCode {
-            /// Every code.
-            pub const ALL: &'static [ErrorCode] = &[$(ErrorCode::$code,)*];
-
-            /// Returns the code as it is on the wire.
-            pub fn as_str(self) -> &'static str {
-                match self { $(ErrorCode::$code => $text,)* }
-            }
-
-            /// Returns the code that `text` names.
-            pub fn from_wire(text: &str) -> Option<Self> {
-                match text { $($text => Some(ErrorCode::$code),)* _ => None }
-            }
-        }
-    };
-}
-
-codes! {
-    /// The message is malformed, or asks for something that makes no sense.
-    BadRequest = "bad_request";
-    /// A payload exceeds its limit.
-    TooLarge = "too_large";
-    /// The actor may not do this.
-    Unauthorized = "unauthorized";
-    /// Nothing serves the target.
-    NotFound = "not_found";
-    /// The actor has no link for the contract.
-    NoLink = "no_link";
-    /// The linked provider does not answer.
-    ProviderUnavailable = "provider_unavailable";
-    /// All places are taken.
-    Busy = "busy";
-    /// The node is leaving.
-    Draining = "draining";
-    /// The time of the call ran out.
-    DeadlineExceeded = "deadline_exceeded";
-    /// The target answered with an error of its own.
-    ActorError = "actor_error";
-    /// The target's code failed.
-    ActorTrapped = "actor_trapped";
-    /// A limit was exceeded: memory, tables, hops.
-    LimitExceeded = "limit_exceeded";
-    /// The target's module, its key or its issuer was revoked.
-    Revoked = "revoked";
-    /// The node serves an older revision than the call asks for.
-    Stale = "stale";
-    /// A fault of the mesh itself.
-    Internal = "internal";
-}
-
-impl fmt::Display for ErrorCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }
 

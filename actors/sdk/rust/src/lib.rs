@@ -28,7 +28,9 @@
 //!
 //! - A payload is any type that serde reads and writes; on the wire it is msgpack with named
 //!   fields. [`Raw`] takes and gives the bytes as they are; [`ByteBuf`] is a field of bytes.
-//! - [`Target`] calls other actors and providers.
+//! - [`Target`] calls other actors. [`keyvalue`], [`messaging`], [`blobstore`], [`http_client`],
+//!   [`logging`] and [`random`] call providers over links; [`http`], [`messaging`] and [`timer`] are
+//!   how providers call actors.
 //! - [`log`] is the well-known facade; its lines appear in the node's log under the actor's name.
 //! - A panic is logged with its place, then traps: the caller sees `actor_trapped`.
 //! - [`testing`] runs the same code natively, with a lattice of your choice around it.
@@ -45,17 +47,21 @@ extern crate self as mesh_actor;
 mod abi;
 #[cfg(all(target_arch = "wasm32", feature = "allocator"))]
 mod allocator;
+mod clients;
+mod console;
 mod error;
 #[doc(hidden)]
 pub mod export;
 mod host;
 pub mod limits;
-mod logging;
 mod payload;
 mod target;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
+pub use clients::{
+    Checked, blobstore, http, http_client, keyvalue, logging, messaging, random, timer,
+};
 pub use error::{Error, ErrorCode, HostError, Result};
 pub use host::call_raw;
 pub use log;
@@ -68,7 +74,8 @@ pub use target::Target;
 pub mod prelude {
     pub use crate::{
         Actor, ByteBuf, Error, ErrorCode, FromPayload, HostError, Raw, Result, Target, ToPayload,
-        actor, log, operation,
+        actor, blobstore, http, http_client, keyvalue, log, logging, messaging, operation, random,
+        timer,
     };
     pub use serde::{Deserialize, Serialize};
 }
