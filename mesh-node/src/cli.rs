@@ -1,19 +1,19 @@
 //! The command line of a node.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use lattice_client::ConnectOptions;
 use lattice_client::connect::ContextError;
 use lattice_protocol::keys::IssuerKey;
 use lattice_protocol::names::{LabelText, LatticeName};
 use lattice_protocol::record::Labels;
+use mesh_program::ConnectArgs;
+use mesh_program::telemetry::LogArgs;
 use mesh_runtime::EngineOptions;
 
-use crate::limits;
 use crate::node::NodeOptions;
-use crate::telemetry::LogFormat;
+use crate::providers::ProviderOptions;
 use crate::trust::Trust;
 
 /// A node of the mesh: joins a lattice and serves every actor that its labels allow.
@@ -41,7 +41,7 @@ pub struct Cli {
     pub join: Join,
     /// How to log.
     #[command(flatten)]
-    pub log: Log,
+    pub log: LogArgs,
 }
 
 /// What a node can do instead of joining a lattice.
@@ -57,6 +57,9 @@ pub struct Dev {
     /// Port of the NATS server, on loopback only
     #[arg(long, default_value_t = 4222, value_name = "PORT")]
     pub port: u16,
+    /// Port to serve HTTP at, on loopback only; 0 takes a free one
+    #[arg(long, default_value_t = 8080, value_name = "PORT")]
+    pub http_port: u16,
     /// Lattice to join
     #[arg(long, default_value = "default", value_name = "NAME")]
     pub lattice: LatticeName,
@@ -68,75 +71,30 @@ pub struct Dev {
 /// How to join a lattice.
 #[derive(Debug, Args)]
 pub struct Join {
-    /// Addresses of NATS, separated by commas [default: nats://127.0.0.1:4222]
-    #[arg(long, env = "MESH_NATS", value_name = "URL", conflicts_with = "nats_context")]
-    pub nats: Option<String>,
-    /// Context of the NATS CLI to connect with
-    #[arg(long, value_name = "NAME")]
-    pub nats_context: Option<String>,
-    /// Lattice to join
-    #[arg(long, env = "MESH_LATTICE", default_value = "default", value_name = "NAME")]
-    pub lattice: LatticeName,
+    /// Where NATS is, and which lattice to join.
+    #[command(flatten)]
+    pub connect: ConnectArgs,
     /// Label of this node; actors may ask for it
     #[arg(long = "label", value_name = "K=V", value_parser = label)]
     pub labels: Vec<(String, String)>,
+    /// Address to serve HTTP at, for the actors that have a link to http-server: 0.0.0.0:8080
+    #[arg(long, env = "MESH_HTTP", value_name = "ADDR")]
+    pub http: Option<SocketAddr>,
+    /// Certificate chain for HTTPS, as a PEM file
+    #[arg(long, value_name = "FILE", requires_all = ["http", "http_tls_key"])]
+    pub http_tls_cert: Option<PathBuf>,
+    /// Key of that certificate, as a PEM file
+    #[arg(long, value_name = "FILE", requires = "http_tls_cert")]
+    pub http_tls_key: Option<PathBuf>,
+    /// Folder for what providers keep on this machine: needed by keyvalue-embedded and blobstore-fs
+    #[arg(long, env = "MESH_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Folder with the programs of providers that the registry may have this node run
+    #[arg(long, env = "MESH_PROVIDER_DIR", value_name = "DIR")]
+    pub provider_dir: Option<PathBuf>,
     /// Issuer whose modules are loaded [default: anybody with a valid signature]
     #[arg(long = "trust", value_name = "ISSUER")]
     pub trust: Vec<IssuerKey>,
-    /// File of NATS credentials
-    #[arg(long, value_name = "FILE")]
-    pub creds: Option<PathBuf>,
-    /// File of an nkey seed
-    #[arg(long, value_name = "FILE")]
-    pub nkey: Option<PathBuf>,
-    /// NATS user
-    #[arg(long, value_name = "NAME")]
-    pub user: Option<String>,
-    /// Password of the NATS user
-    #[arg(long, env = "MESH_PASSWORD", hide_env_values = true, value_name = "TEXT")]
-    pub password: Option<String>,
-    /// NATS token
-    #[arg(long, env = "MESH_TOKEN", hide_env_values = true, value_name = "TEXT")]
-    pub token: Option<String>,
-    /// Certificates that the NATS server's certificate is checked against
-    #[arg(long, value_name = "FILE")]
-    pub tls_ca: Option<PathBuf>,
-    /// Certificate of this client
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    pub tls_cert: Option<PathBuf>,
-    /// Key of the certificate of this client
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    pub tls_key: Option<PathBuf>,
-    /// Seconds that calls in flight have when the node leaves
-    #[arg(long, default_value_t = limits::DRAIN_TIMEOUT_DEFAULT_MS / 1_000, value_name = "SECONDS")]
-    pub drain_timeout: u64,
-    /// Seconds to try to reach NATS at the start
-    #[arg(long, default_value_t = limits::START_CONNECT_TIMEOUT_MS / 1_000, value_name = "SECONDS")]
-    pub connect_timeout: u64,
-}
-
-/// How to log.
-#[derive(Clone, Debug, Args)]
-pub struct Log {
-    /// How the log is written, to stderr
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        default_value_t,
-        env = "MESH_LOG_FORMAT",
-        value_name = "FORMAT"
-    )]
-    pub log_format: LogFormat,
-    /// What is logged, as RUST_LOG is written: `info`, `mesh_node=debug`, `actor=trace` …
-    #[arg(
-        long,
-        global = true,
-        default_value = "info,async_nats=warn",
-        env = "RUST_LOG",
-        value_name = "FILTER"
-    )]
-    pub log: String,
 }
 
 fn label(text: &str) -> Result<(String, String), String> {
@@ -153,31 +111,20 @@ impl Join {
     /// # Errors
     /// [`ContextError`] when a NATS context is named that can't be used.
     pub fn into_options(self, traced: bool) -> Result<NodeOptions, ContextError> {
-        let from = match &self.nats_context {
-            Some(name) => ConnectOptions::context(name)?,
-            None => ConnectOptions::url(self.nats.as_deref().unwrap_or("nats://127.0.0.1:4222")),
-        };
-        let connect = ConnectOptions {
-            lattice: Some(self.lattice),
-            client_name: Some("mesh-node".to_owned()),
-            creds: self.creds.or(from.creds),
-            nkey: self.nkey.or(from.nkey),
-            user: self.user.or(from.user),
-            password: self.password.or(from.password),
-            token: self.token.or(from.token),
-            tls_ca: self.tls_ca.or(from.tls_ca),
-            tls_cert: self.tls_cert.or(from.tls_cert),
-            tls_key: self.tls_key.or(from.tls_key),
-            servers: from.servers,
-        };
         Ok(NodeOptions {
             labels: Labels::from_iter(self.labels),
             trust: Trust::from_issuers(self.trust),
             engine: EngineOptions::default(),
-            drain_bound: Duration::from_secs(self.drain_timeout),
-            connect_bound: Duration::from_secs(self.connect_timeout),
+            providers: ProviderOptions {
+                http: self.http,
+                http_tls: self.http_tls_cert.zip(self.http_tls_key),
+                data: self.data,
+            },
+            provider_dir: self.provider_dir,
+            drain_bound: self.connect.drain_bound(),
+            connect_bound: self.connect.connect_bound(),
             traced,
-            ..NodeOptions::new(connect)
+            ..NodeOptions::new(self.connect.options("mesh-node")?)
         })
     }
 }

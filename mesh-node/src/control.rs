@@ -1,11 +1,11 @@
-//! Answers what is asked of this node: inventory, prepare, drain, stop.
+//! Answers what is asked of this node: inventory, prepare, drain, stop, health, providers, links.
 
 use std::sync::Arc;
 
 use async_nats::Message;
 use bytes::Bytes;
 use lattice_client::serve::{Handler, ServeError, ServeOptions, Serving};
-use lattice_protocol::control::{Ack, Leave, Prepare, Prepared};
+use lattice_protocol::control::{Ack, AskLink, Leave, LinkState, Prepare, Prepared};
 use lattice_protocol::subjects::{self, ControlVerb, Subject};
 use tokio::sync::mpsc;
 
@@ -131,6 +131,16 @@ impl ControlHandler {
         self.shared.lattice.tell(kind, self.shared.key.as_str(), record.key.as_str(), data).await;
     }
 
+    async fn link(&self, message: &Message) {
+        let node = self.shared.key.clone();
+        let Ok(ask) = AskLink::decode(&message.payload) else { return };
+        let state =
+            self.shared.providers().and_then(|providers| providers.link_state(node.clone(), ask));
+        let Some(state) = state else { return };
+        self.reply(message, LinkState::Working { node }.encode()).await;
+        self.reply(message, state.await.encode()).await;
+    }
+
     async fn order(&self, message: &Message, order: Order) {
         let node = self.shared.key.clone();
         // The payload must name the node: whoever can make some service reply to a subject of
@@ -153,7 +163,9 @@ impl Handler for ControlHandler {
         let verb = match message.subject.parse::<Subject>() {
             Ok(Subject::Control(_, _, verb)) => verb,
             // Nobody drains a whole lattice by one message.
-            Ok(Subject::ControlAll(_, verb @ (ControlVerb::Inventory | ControlVerb::Prepare))) => {
+            Ok(Subject::ControlAll(_, verb))
+                if !matches!(verb, ControlVerb::Drain | ControlVerb::Stop) =>
+            {
                 verb
             }
             _ => return,
@@ -165,6 +177,15 @@ impl Handler for ControlHandler {
             ControlVerb::Prepare => self.prepare(&message).await,
             ControlVerb::Drain => self.order(&message, Order::Drain).await,
             ControlVerb::Stop => self.order(&message, Order::Stop).await,
+            // Who can say so is well: what a provider lacks is told by `providers`.
+            ControlVerb::Health => {
+                self.reply(&message, Ack { node: self.shared.key.clone(), error: None }.encode())
+                    .await;
+            }
+            ControlVerb::Providers => {
+                self.reply(&message, self.shared.providers_told().await.encode()).await;
+            }
+            ControlVerb::Link => self.link(&message).await,
         }
     }
 

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use lattice_protocol::keys::{ActorKey, IssuerKey};
-use lattice_protocol::names::{ActorName, Digest};
-use lattice_protocol::record::{ActorRecord, LinkRecord, Record, RevocationRecord};
+use lattice_protocol::names::{ActorName, ContractName, Digest, LinkName};
+use lattice_protocol::record::{ActorRecord, LinkRecord, ProviderRecord, Record, RevocationRecord};
 use lattice_protocol::subjects::{RegistryKey, Revoked};
 use lattice_protocol::{DecodeError, Error, ErrorCode};
 
 use crate::links::Links;
+use crate::supervisor::WantedProviders;
 
 /// An actor's record as it is in the registry.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,8 +27,10 @@ pub(crate) enum Affected {
     Actor(ActorKey),
     /// Every actor: a revocation came or went.
     Everything,
-    /// Where calls of actors lead.
-    Links,
+    /// Where the calls of a contract of an actor lead.
+    Link(ActorKey, ContractName, LinkName),
+    /// Which providers somebody shall run.
+    Providers,
     /// Nothing that a node serves.
     Nothing,
 }
@@ -42,6 +45,7 @@ pub(crate) struct LatticeView {
     actors: BTreeMap<ActorKey, Arc<Wanted>>,
     revoked: Revocations,
     links: Links,
+    providers: WantedProviders,
 }
 
 impl LatticeView {
@@ -80,10 +84,21 @@ impl LatticeView {
                 Affected::Everything
             }
             RegistryKey::Link(source, contract, name) => {
-                self.links.put(source, contract, name, LinkRecord::decode(value)?)?;
-                Affected::Links
+                let record = LinkRecord::decode(value)?;
+                self.links.put(source.clone(), contract.clone(), name.clone(), record)?;
+                Affected::Link(source, contract, name)
             }
-            RegistryKey::Provider(_) => Affected::Nothing,
+            RegistryKey::Provider(key) => {
+                let record = ProviderRecord::decode(value)?;
+                if record.key != key {
+                    return Err(DecodeError::Shape(format!(
+                        "the record of {key} is about {}",
+                        record.key
+                    )));
+                }
+                Arc::make_mut(&mut self.providers).insert(key, Arc::new(record));
+                Affected::Providers
+            }
         })
     }
 
@@ -100,9 +115,12 @@ impl LatticeView {
             }
             RegistryKey::Link(source, contract, name) => {
                 self.links.remove(source, contract, name);
-                Affected::Links
+                Affected::Link(source.clone(), contract.clone(), name.clone())
             }
-            RegistryKey::Provider(_) => Affected::Nothing,
+            RegistryKey::Provider(key) => {
+                Arc::make_mut(&mut self.providers).remove(key);
+                Affected::Providers
+            }
         }
     }
 
@@ -128,6 +146,11 @@ impl LatticeView {
     /// Returns where the calls of actors lead.
     pub fn links(&self) -> &Links {
         &self.links
+    }
+
+    /// Returns which providers somebody shall run.
+    pub fn providers(&self) -> &WantedProviders {
+        &self.providers
     }
 
     /// Returns what must not be served.

@@ -4,7 +4,7 @@
 //! labels. What it does with a call, in the order of the files:
 //!
 //! ```text
-//! NATS message ─► actor_host/handler.rs   decode, check, answer
+//! NATS message ─► lattice-client/answer    decode, check, answer
 //!                   └► actor_host/mod.rs  admit, pin a revision, run it
 //!                        └► call_host.rs  what the actor asks of its host
 //!                             └► router.rs  permitted? served here? then in process, else NATS
@@ -24,17 +24,20 @@ pub mod limits;
 mod links;
 mod loader;
 mod node;
+mod older;
 mod permit;
 mod plan;
 mod presence;
 mod program;
+mod providers;
 mod reconcile;
 mod refusal;
 mod router;
 mod shared;
-pub mod telemetry;
+mod supervisor;
 mod trust;
 
 pub use node::{Node, NodeError, NodeOptions, Stopped};
 pub use program::main;
+pub use providers::{BuiltInError, ProviderOptions};
 pub use trust::Trust;

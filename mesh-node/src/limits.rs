@@ -23,27 +23,32 @@ pub const COMPILED_KEPT_MAX: usize = 16;
 pub const LOAD_RETRY_PAUSE_MS: u64 = 1_000;
 /// Warm instances of an actor with `reuse` isolation.
 pub const WARM_INSTANCES_MAX: u32 = 64;
-/// Time that a drain may take before what still runs is abandoned.
-pub const DRAIN_TIMEOUT_DEFAULT_MS: u64 = 30_000;
 /// Control messages that are handled at once, waiting ones included.
 pub const CONTROLS_IN_FLIGHT_MAX: usize = 512;
-/// Time after a signal in which others are taken for its echo.
-pub const SIGNAL_ECHO_MS: u64 = 1_000;
-/// How long a node tries to reach NATS when it starts.
-pub const START_CONNECT_TIMEOUT_MS: u64 = 30_000;
-/// Pause between two attempts to reach NATS when a node starts.
-pub const START_CONNECT_PAUSE_MS: u64 = 1_000;
 /// Refused modules that a node remembers for its inventory.
 pub const REFUSALS_KEPT_MAX: usize = 1_000;
 /// Bytes of one line of an actor's log.
 pub const LOG_LINE_BYTES_MAX: usize = 8 * 1024;
-/// Interval at which metrics are exported.
-pub const METRICS_INTERVAL_MS: u64 = 10_000;
-/// Spans that wait for export.
-pub const SPANS_QUEUED_MAX: usize = 8_192;
 /// How long `mesh-node dev` waits for the NATS server that it starts.
 pub const DEV_SERVER_START_MS: u64 = 10_000;
 /// How long `mesh-node dev` waits for its NATS server to end before it kills it.
 pub const DEV_SERVER_STOP_MS: u64 = 5_000;
 /// Interval at which `mesh-node dev` looks whether its NATS server answers.
 pub const DEV_SERVER_LOOK_MS: u64 = 20;
+/// First pause before a provider that ended is started again: longer than its callers take to notice
+/// that it is gone, so that none waits in vain for an answer of the one before.
+pub const PROVIDER_RESTART_PAUSE_FIRST_MS: u64 = 750;
+/// Longest pause before a provider is started again.
+pub const PROVIDER_RESTART_PAUSE_MAX_MS: u64 = 30_000;
+/// How long a provider must have run for its next failure to count as its first.
+pub const PROVIDER_WELL_MS: u64 = 30_000;
+/// Time that a provider has to start before its silence counts.
+pub const PROVIDER_START_MS: u64 = 15_000;
+/// Interval at which a provider's process is asked whether it is well.
+pub const PROVIDER_PULSE_INTERVAL_MS: u64 = 1_000;
+/// Time that it has to answer.
+pub const PROVIDER_PULSE_TIMEOUT_MS: u64 = 2_000;
+/// Questions in a row that it may leave unanswered before it is killed and started again.
+pub const PROVIDER_PULSES_MISSED_MAX: u32 = 3;
+/// How long the last lines of a provider that ended are waited for.
+pub const PROVIDER_LOG_END_MS: u64 = 500;

@@ -47,6 +47,16 @@ impl Links {
         }
     }
 
+    /// Returns the record of a link.
+    pub fn get(
+        &self,
+        source: &ActorKey,
+        contract: &ContractName,
+        name: &LinkName,
+    ) -> Option<&Arc<LinkRecord>> {
+        self.0.get(source)?.get(&(contract.clone(), name.clone()))
+    }
+
     /// Returns where the calls of a contract lead.
     ///
     /// # Errors
@@ -54,14 +64,11 @@ impl Links {
     pub fn target(
         &self,
         source: &ActorKey,
-        contract: ContractName,
-        name: LinkName,
+        contract: &ContractName,
+        name: &LinkName,
     ) -> Result<TargetKey, Error> {
-        let wanted = (contract, name);
-        let found = self.0.get(source).and_then(|links| links.get(&wanted));
-        found.map(|link| link.target.clone()).ok_or_else(|| {
-            let (contract, name) = wanted;
-            let named = if name == LinkName::default_link() {
+        self.get(source, contract, name).map(|link| link.target.clone()).ok_or_else(|| {
+            let named = if *name == LinkName::default_link() {
                 String::new()
             } else {
                 format!(" --name {name}")
@@ -112,12 +119,12 @@ mod tests {
         links.put(source.clone(), values.clone(), name.clone(), first.clone()).unwrap();
         let before = links.clone();
 
-        let found = links.target(&source, values.clone(), name.clone());
+        let found = links.target(&source, &values, &name);
         assert_eq!(found, Ok(first.target));
         for (source, contract, name) in
             [(&other, &values, &name), (&source, &blobs, &name), (&source, &values, &second)]
         {
-            let error = links.target(source, contract.clone(), name.clone()).unwrap_err();
+            let error = links.target(source, contract, name).unwrap_err();
             assert_eq!(error.code, ErrorCode::NoLink);
             let command = format!("meshctl link put {source} {contract} TARGET");
             assert!(error.message.contains(&command), "{}", error.message);
@@ -125,10 +132,10 @@ mod tests {
         }
 
         links.remove(&source, &values, &second);
-        assert!(links.target(&source, values.clone(), name.clone()).is_ok());
+        assert!(links.target(&source, &values, &name).is_ok());
         links.remove(&source, &values, &name);
-        assert!(links.target(&source, values.clone(), name.clone()).is_err());
-        assert!(before.target(&source, values, name).is_ok(), "what was read stays as it was");
+        assert!(links.target(&source, &values, &name).is_err());
+        assert!(before.target(&source, &values, &name).is_ok(), "what was read stays as it was");
     }
 
     #[test]
@@ -139,6 +146,6 @@ mod tests {
         let record = record(&source, &contract, &other);
         let mut links = Links::default();
         assert!(links.put(source.clone(), contract.clone(), name.clone(), record).is_err());
-        assert!(links.target(&source, contract, name).is_err());
+        assert!(links.target(&source, &contract, &name).is_err());
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lattice_client::registry::Registry;
 use lattice_protocol::claims::{self, VerifiedModule};
+use lattice_protocol::contract::older::contract_of as older_contract;
 use lattice_protocol::names::{ActorName, Digest};
 use lattice_protocol::record::{ActorRecord, Isolation};
 use lattice_protocol::{Error, ErrorCode};
@@ -15,7 +16,11 @@ use tokio::sync::Semaphore;
 use crate::actor_host::{Admission, Revision};
 use crate::call_host::log_line;
 use crate::limits;
+use crate::older;
 use crate::refusal::Refused;
+
+/// The module that later ones of the older actors import their host from.
+const OLDER_HOST: &str = "wasmbus";
 
 /// Loads modules. Cheap to clone.
 #[derive(Clone)]
@@ -78,7 +83,11 @@ impl Loader {
             digest: record.digest.clone(),
             name: record.name.clone(),
             issuer: module.issuer().clone(),
-            capabilities: module.capabilities().to_vec(),
+            capabilities: module.capabilities().iter().map(|one| by_our_name(one)).collect(),
+            dialect: older::dialect_of(
+                module.capabilities(),
+                compiled.actor.imports_from(OLDER_HOST),
+            ),
             timeout_max: record.limits.timeout_ms.map(|ms| Duration::from_millis(ms.into())),
             admission,
             actor: compiled.actor.clone(),
@@ -163,6 +172,11 @@ fn agree(record: &ActorRecord, module: &VerifiedModule) -> Result<(), Refused> {
         return Err(Refused::mismatch("revision", &said, &signed));
     }
     Ok(())
+}
+
+/// Returns the name of a capability in the mesh: those of earlier hosts had others.
+fn by_our_name(capability: &str) -> String {
+    older_contract(capability).unwrap_or(capability).to_owned()
 }
 
 fn check_period(module: &VerifiedModule) -> Result<(), Refused> {

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lattice_client::registry::RegistryError;
-use lattice_client::serve::ServeError;
+use lattice_client::serve::{ServeError, Serving};
 use lattice_client::{ConnectError, ConnectOptions, Lattice};
 use lattice_protocol::event::EventKind;
 use lattice_protocol::keys::{KeyError, NodeKey};
@@ -20,8 +22,10 @@ use crate::control::{Control, Order};
 use crate::limits;
 use crate::loader::Loader;
 use crate::presence;
+use crate::providers::{self, BuiltInError, ProviderOptions};
 use crate::reconcile::Reconciler;
 use crate::shared::Shared;
+use crate::supervisor::{self, SupervisorOptions, WantedProviders};
 use crate::trust::Trust;
 
 /// What a node is started with.
@@ -35,6 +39,10 @@ pub struct NodeOptions {
     pub trust: Trust,
     /// How the engine is sized.
     pub engine: EngineOptions,
+    /// The providers that answer in this process.
+    pub providers: ProviderOptions,
+    /// The folder whose programs the registry may have this node run as providers.
+    pub provider_dir: Option<PathBuf>,
     /// Time that calls in flight have when the node leaves.
     pub drain_bound: Duration,
     /// How long it tries to reach NATS at its start.
@@ -51,8 +59,10 @@ impl NodeOptions {
             labels: Labels::new(),
             trust: Trust::Anybody,
             engine: EngineOptions::default(),
-            drain_bound: Duration::from_millis(limits::DRAIN_TIMEOUT_DEFAULT_MS),
-            connect_bound: Duration::from_millis(limits::START_CONNECT_TIMEOUT_MS),
+            providers: ProviderOptions::default(),
+            provider_dir: None,
+            drain_bound: Duration::from_millis(mesh_program::limits::DRAIN_TIMEOUT_DEFAULT_MS),
+            connect_bound: Duration::from_millis(mesh_program::limits::START_CONNECT_TIMEOUT_MS),
             traced: false,
         }
     }
@@ -73,6 +83,9 @@ pub enum NodeError {
     /// The node's own subjects can't be subscribed to.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// A provider of the node can't be started.
+    #[error(transparent)]
+    Provider(#[from] BuiltInError),
     /// The registry could not be listed.
     #[error(
         "the registry could not be listed within {} ms: is JetStream well?",
@@ -101,9 +114,13 @@ pub struct Node {
     orders: mpsc::Receiver<Order>,
     drain: oneshot::Sender<()>,
     reconciler: JoinHandle<usize>,
+    /// The subscriptions of the providers in this process.
+    serving: Vec<Serving>,
+    supervisor: JoinHandle<()>,
     heartbeats: JoinHandle<()>,
     service: Option<async_nats::service::Service>,
     stop: CancellationToken,
+    drain_bound: Duration,
 }
 
 impl Node {
@@ -114,7 +131,11 @@ impl Node {
     pub async fn start(options: NodeOptions) -> Result<Self, NodeError> {
         let (key, _) = NodeKey::generate()?;
         let engine = Engine::new(options.engine)?;
-        let lattice = connect(options.connect, options.connect_bound).await?;
+        let connect = ConnectOptions {
+            client_name: options.connect.client_name.or_else(|| Some("mesh-node".to_owned())),
+            ..options.connect
+        };
+        let lattice = mesh_program::connect(connect.clone(), options.connect_bound).await?;
         let registry = lattice.registry().await?;
         if options.trust == Trust::Anybody {
             tracing::warn!("modules of any issuer are loaded: name those to trust with --trust");
@@ -130,10 +151,14 @@ impl Node {
             options.traced,
         ));
         let loader = Loader::new(engine, registry.clone());
+        // The links that the registry tells of must find their providers.
+        shared.set_providers(providers::start(&shared, &options.providers).await?);
         let (order, orders) = mpsc::channel(4);
         let control = Control::start(shared.clone(), loader.clone(), order).await?;
         let (synced, mut is_synced) = watch::channel(false);
-        let reconciler = Reconciler::new(shared.clone(), loader, options.drain_bound, synced);
+        let (wanted, wanted_providers) = watch::channel(WantedProviders::default());
+        let reconciler =
+            Reconciler::new(shared.clone(), loader, options.drain_bound, synced, wanted);
         let (drain, drain_asked) = oneshot::channel();
         let reconciler = tokio::spawn(reconciler.run(registry.watch(), drain_asked));
         // Only then does the node say that it is there.
@@ -142,17 +167,50 @@ impl Node {
             Ok(Ok(_)) => {}
             _ => return Err(NodeError::NotListed),
         }
+        let serving = match shared.providers() {
+            Some(providers) => providers.serve(&shared).await?,
+            None => Vec::new(),
+        };
         let stop = CancellationToken::new();
+        let supervisor = SupervisorOptions {
+            folder: options.provider_dir,
+            data: options.providers.data,
+            connect,
+            stop_bound: options.drain_bound,
+        };
+        let supervisor = tokio::spawn(supervisor::run(
+            shared.clone(),
+            supervisor,
+            wanted_providers,
+            stop.child_token(),
+        ));
         let heartbeats = tokio::spawn(presence::beat(shared.clone(), stop.clone()));
         let service = presence::announce(&shared).await;
         tell(&shared, EventKind::NodeStarted).await;
         tracing::info!(node = %key, lattice = %lattice.name(), "joined");
-        Ok(Self { shared, control, orders, drain, reconciler, heartbeats, service, stop })
+        Ok(Self {
+            shared,
+            control,
+            orders,
+            drain,
+            reconciler,
+            serving,
+            supervisor,
+            heartbeats,
+            service,
+            stop,
+            drain_bound: options.drain_bound,
+        })
     }
 
     /// Returns the node's key.
     pub fn key(&self) -> &NodeKey {
         &self.shared.key
+    }
+
+    /// Returns where this node serves HTTP.
+    pub fn http(&self) -> Option<SocketAddr> {
+        self.shared.providers()?.http()
     }
 
     /// Returns the lattice that the node has joined.
@@ -181,10 +239,23 @@ impl Node {
         tracing::info!("draining");
         tell(&self.shared, EventKind::NodeDraining).await;
         self.shared.lattice.beat(&self.shared.heartbeat()).await;
+        // From the outside in: requests end before the actors that answer them, and those before
+        // the providers that they call.
+        let bound = self.drain_bound;
+        let mut abandoned = 0;
+        if let Some(providers) = self.shared.providers() {
+            abandoned += providers.quiet(bound).await;
+        }
         let _ = self.drain.send(());
-        let abandoned = lost.await.unwrap_or_default();
+        abandoned += lost.await.unwrap_or_default();
         for host in self.shared.hosts() {
             self.shared.remove_host(host.key());
+        }
+        let serving = self.serving.into_iter().map(|serving| serving.drain(bound));
+        let drained = futures_util::future::join_all(serving).await;
+        abandoned += drained.iter().map(|drained| drained.unfinished).sum::<usize>();
+        if let Some(providers) = self.shared.providers() {
+            abandoned += providers.finish(bound).await;
         }
         let took_ms = begun.elapsed().as_millis();
         tracing::info!(abandoned, took_ms, "drained");
@@ -199,6 +270,7 @@ impl Node {
         }
         self.control.stop().await;
         self.stop.cancel();
+        let _ = self.supervisor.await;
         let _ = self.heartbeats.await;
         if let Some(service) = self.service {
             // A server that is gone needs no goodbye.
@@ -208,25 +280,6 @@ impl Node {
         self.shared.lattice.close().await;
         tracing::info!("left");
         Ok(Stopped { abandoned })
-    }
-}
-
-/// Tries to reach NATS until `bound`: nodes and servers are often started together.
-async fn connect(options: ConnectOptions, bound: Duration) -> Result<Lattice, ConnectError> {
-    let options = ConnectOptions {
-        client_name: options.client_name.or_else(|| Some("mesh-node".to_owned())),
-        ..options
-    };
-    let deadline = Instant::now() + bound;
-    loop {
-        match Lattice::connect(options.clone()).await {
-            Err(error @ ConnectError::NoServer { .. }) if Instant::now() < deadline => {
-                tracing::warn!(%error, "waiting for NATS");
-                let pause = Duration::from_millis(limits::START_CONNECT_PAUSE_MS);
-                tokio::time::sleep(pause).await;
-            }
-            outcome => return outcome,
-        }
     }
 }
 

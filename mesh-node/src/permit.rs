@@ -1,5 +1,6 @@
 //! Whether an actor may make a call: a pure decision over what it was signed for.
 
+use lattice_protocol::contract::{Contract, Side};
 use lattice_protocol::keys::ActorKey;
 use lattice_protocol::names::{ActorName, ContractName};
 use lattice_protocol::{Error, ErrorCode};
@@ -54,6 +55,31 @@ pub(crate) fn contract(capabilities: &[String], contract: &ContractName) -> Resu
     ))
 }
 
+/// Decides whether a provider may call an operation of an actor signed with `capabilities`: where a
+/// contract has providers call it, the actor must have been signed for that contract.
+///
+/// # Errors
+/// `unauthorized`, with the capability that would permit it.
+pub(crate) fn provider_call(capabilities: &[String], operation: &str) -> Result<(), Error> {
+    let of = |one: &&Contract| one.operation(operation).is_some_and(|one| one.by == Side::Actor);
+    let Some(contract) = Contract::ALL.iter().find(of) else {
+        return Err(Error::not_started(
+            ErrorCode::Unauthorized,
+            format!("no contract has providers call {operation:?}"),
+        ));
+    };
+    if capabilities.iter().any(|capability| capability == contract.name) {
+        return Ok(());
+    }
+    Err(Error::not_started(
+        ErrorCode::Unauthorized,
+        format!(
+            "this actor was not signed for {c}, by which a provider calls it: sign it with --cap {c}",
+            c = contract.name
+        ),
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +111,20 @@ mod tests {
             let error = signed(other).unwrap_err();
             assert_eq!(error.code, ErrorCode::Unauthorized);
             assert!(error.message.contains("--cap mesh:keyvalue"), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn a_provider_calls_what_the_actor_was_signed_for() {
+        let signed = |capability: &str, operation| {
+            provider_call(&[capability.to_owned()], operation).map_err(|error| error.code)
+        };
+        assert_eq!(signed("mesh:http", "handle"), Ok(()));
+        assert_eq!(signed("mesh:timer", "tick"), Ok(()));
+        for (capability, operation) in
+            [("mesh:timer", "handle"), ("mesh:keyvalue", "get"), ("mesh:http", "other"), ("", "")]
+        {
+            assert_eq!(signed(capability, operation), Err(ErrorCode::Unauthorized), "{operation}");
         }
     }
 

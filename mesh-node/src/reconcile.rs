@@ -4,22 +4,24 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use lattice_client::answer::AnswerOptions;
 use lattice_client::registry::{Change, RegistryWatch};
-use lattice_client::serve::{ServeOptions, Serving};
+use lattice_client::serve::Serving;
 use lattice_protocol::control::Refusal;
 use lattice_protocol::event::EventKind;
 use lattice_protocol::keys::{ActorKey, TargetKey};
-use lattice_protocol::subjects::{self, Subject};
+use mesh_provider::LinkId;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-use crate::actor_host::{ActorHost, CallHandler, Revision, Slot};
+use crate::actor_host::{ActorHost, Revision, Slot};
 use crate::lattice_view::{Affected, LatticeView, Wanted};
 use crate::limits;
 use crate::loader::Loader;
 use crate::plan::{self, Plan};
 use crate::refusal::{self, Refused};
 use crate::shared::Shared;
+use crate::supervisor::WantedProviders;
 
 /// What the loop reacts to.
 enum Event {
@@ -63,6 +65,7 @@ pub(crate) struct Reconciler {
     drains: JoinSet<()>,
     drain_bound: Duration,
     synced: watch::Sender<bool>,
+    wanted_providers: watch::Sender<WantedProviders>,
 }
 
 impl Reconciler {
@@ -71,6 +74,7 @@ impl Reconciler {
         loader: Loader,
         drain_bound: Duration,
         synced: watch::Sender<bool>,
+        wanted_providers: watch::Sender<WantedProviders>,
     ) -> Self {
         Self {
             shared,
@@ -81,6 +85,7 @@ impl Reconciler {
             drains: JoinSet::new(),
             drain_bound,
             synced,
+            wanted_providers,
         }
     }
 
@@ -110,11 +115,11 @@ impl Reconciler {
             Change::Put { at, .. } | Change::Removed { at, .. } => *at,
             Change::Synced => 0,
         };
-        self.take_in(change).await;
+        self.take_in(change, at).await;
         self.shared.saw_registry(at);
     }
 
-    async fn take_in(&mut self, change: Change) {
+    async fn take_in(&mut self, change: Change, at: u64) {
         let affected = match change {
             Change::Put { key, value, at } => {
                 let shown = key.to_string();
@@ -151,7 +156,17 @@ impl Reconciler {
                     self.follow(&key).await;
                 }
             }
-            Affected::Links => self.shared.set_links(self.view.links().clone()),
+            Affected::Link(source, contract, name) => {
+                self.shared.set_links(self.view.links().clone());
+                let Some(providers) = self.shared.providers() else { return };
+                match self.view.links().get(&source, &contract, &name) {
+                    Some(record) => providers.put_link(record, at),
+                    None => providers.remove_link(&contract, &LinkId { source, name }),
+                }
+            }
+            Affected::Providers => {
+                self.wanted_providers.send_replace(self.view.providers().clone());
+            }
             Affected::Nothing => {}
         }
     }
@@ -340,14 +355,13 @@ impl Reconciler {
     /// Subscribes for an actor; returns whether that went well.
     async fn subscribe(&mut self, key: &ActorKey, slot: Slot) -> bool {
         let host = Arc::new(ActorHost::new(key.clone(), self.shared.clone(), slot));
-        let handler = Arc::new(CallHandler::new(host.clone(), self.shared.clone()));
-        let target = TargetKey::Actor(key.clone());
-        let options = ServeOptions {
-            subject: Subject::Call(self.shared.lattice.name().clone(), target.clone()).to_string(),
-            queue_group: Some(subjects::queue_group(&target)),
+        let options = AnswerOptions {
+            target: TargetKey::Actor(key.clone()),
+            node: self.shared.key.clone(),
             in_flight_max: limits::CALLS_IN_FLIGHT_MAX,
+            bodies: self.shared.bodies.clone(),
         };
-        match self.shared.lattice.serve(options, handler).await {
+        match self.shared.lattice.answer_calls(options, host.clone()).await {
             Ok(serving) => {
                 self.shared.add_host(&host);
                 let deployment = self.deployments.entry(key.clone()).or_default();

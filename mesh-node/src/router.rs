@@ -6,19 +6,44 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use lattice_client::Call;
+use lattice_protocol::contract::Contract;
+use lattice_protocol::contract::older::contract_of as older_contract;
 use lattice_protocol::keys::{ActorKey, TargetKey};
 use lattice_protocol::names::{ActorName, ContractName, LinkName};
 use lattice_protocol::{Error, ErrorCode, limits as wire, names};
+use mesh_provider::{CallInfo, Origin, ProviderCall};
 use mesh_runtime::HostCall;
 use tracing::Instrument;
 
 use crate::actor_host::Request;
 use crate::call_host::CallHost;
+use crate::older::{self, Step};
 use crate::permit;
-use crate::telemetry;
 
-/// Routes a call that an actor asks its host to make.
+/// Routes a call that an actor asks its host to make, in whatever words it does so.
 pub(crate) async fn route(from: &CallHost, call: HostCall) -> Result<Bytes, Error> {
+    if from.revision.dialect.is_none() || older_contract(&call.namespace).is_none() {
+        return route_one(from, call).await;
+    }
+    let HostCall { link, namespace, operation, payload } = call;
+    let sequence = &from.shared.sequence;
+    let mut step = older::from_actor(&namespace, &operation, &payload, sequence)?;
+    loop {
+        let asked = match step {
+            Step::Done(answer) => return Ok(answer.into()),
+            Step::Call(asked) => asked,
+        };
+        let call = HostCall {
+            link: link.clone(),
+            namespace: asked.contract.to_owned(),
+            operation: asked.operation.to_owned(),
+            payload: asked.payload.clone(),
+        };
+        step = asked.answered(&Box::pin(route_one(from, call)).await?)?;
+    }
+}
+
+async fn route_one(from: &CallHost, call: HostCall) -> Result<Bytes, Error> {
     if !names::is_operation(&call.operation) {
         return Err(Error::not_started(
             ErrorCode::BadRequest,
@@ -36,8 +61,8 @@ pub(crate) async fn route(from: &CallHost, call: HostCall) -> Result<Bytes, Erro
         ));
     }
     if from.shared.traced {
-        let span = telemetry::call_span(&from.trace, &route.target, &call.operation);
-        let trace = telemetry::context_of(&span, &from.trace);
+        let span = mesh_program::telemetry::call_span(&from.trace, &route.target, &call.operation);
+        let trace = mesh_program::telemetry::context_of(&span, &from.trace);
         return Box::pin(send(from, &route, &call, trace).instrument(span)).await;
     }
     send(from, &route, &call, from.trace.clone()).await
@@ -66,21 +91,31 @@ async fn send(
             deadline: from.deadline,
             hops,
             min_revision: None,
+            origin: Some(from.origin.as_str()),
             trace,
         };
-        if !from.shared.traced {
-            return host.invoke(request).await.outcome;
-        }
-        let span = telemetry::serve_span(key, &request);
-        let answered = Box::pin(host.invoke(request).instrument(span.clone())).await;
-        telemetry::finish(&span, &answered);
-        return answered.outcome;
+        return host.serve(request).await.outcome;
+    }
+    if let (TargetKey::Provider(key), Some((_, name))) = (&route.target, &route.over)
+        && let Some(host) = from.shared.providers().and_then(|providers| providers.host(key))
+    {
+        let asked = ProviderCall {
+            operation: &call.operation,
+            payload: &call.payload,
+            info: CallInfo { deadline: from.deadline, trace },
+        };
+        return host.call(Origin { source: &from.origin, link: name }, asked).await;
     }
     let link = match &route.over {
         Some((_, name)) => Some(name.to_string()),
         None => (!call.link.is_empty()).then(|| call.link.clone()),
     };
+    let idempotent = route.over.as_ref().is_some_and(|(contract, _)| {
+        let contract = Contract::named(contract.as_str());
+        contract.and_then(|one| one.operation(&call.operation)).is_some_and(|one| one.idempotent)
+    });
     let call = Call {
+        idempotent,
         timeout: from.deadline.saturating_duration_since(Instant::now()),
         origin: Some(from.origin.as_str().to_owned()),
         link,
@@ -95,13 +130,14 @@ async fn send(
 /// What a link leads to may be gone: its caller knows a contract, and no key that was not found.
 fn away(route: &Route, error: Error) -> Error {
     match &route.over {
-        Some((contract, name)) if error.code == ErrorCode::NotFound => Error::not_started(
-            ErrorCode::ProviderUnavailable,
-            format!(
+        Some((contract, name)) if error.code == ErrorCode::NotFound => Error {
+            code: ErrorCode::ProviderUnavailable,
+            message: format!(
                 "nobody answers for {}, to which the link {name} for {contract} leads",
                 route.target
             ),
-        ),
+            ..error
+        },
         _ => error,
     }
 }
@@ -126,7 +162,7 @@ fn resolve(from: &CallHost, call: &HostCall) -> Result<Route, Error> {
     if let Ok(contract) = call.namespace.parse::<ContractName>() {
         permit::contract(capabilities, &contract)?;
         let name = link_name(&call.link)?;
-        let target = from.shared.links().target(&from.origin, contract.clone(), name.clone())?;
+        let target = from.shared.links().target(&from.origin, &contract, &name)?;
         return Ok(Route { target, over: Some((contract, name)) });
     }
     let name: ActorName = call.namespace.parse().map_err(|_| {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -19,6 +19,8 @@ use crate::actor_host::ActorHost;
 use crate::lattice_view::Revocations;
 use crate::limits;
 use crate::links::Links;
+use crate::providers::Providers;
+use crate::supervisor::Board;
 use crate::trust::Trust;
 
 /// What the parts of a node share.
@@ -31,6 +33,8 @@ pub(crate) struct Shared {
     pub traced: bool,
     /// Calls that were answered.
     pub calls: AtomicU64,
+    /// Numbers what older modules ask a sequence number for.
+    pub sequence: AtomicU64,
     draining: AtomicBool,
     started: Instant,
     hosts: ArcSwap<HashMap<ActorKey, Arc<ActorHost>>>,
@@ -40,8 +44,12 @@ pub(crate) struct Shared {
     /// Revision of the registry up to which every change was taken in.
     registry_at: AtomicU64,
     refusals: Mutex<BTreeMap<ActorKey, Refusal>>,
+    /// The providers that answer in this process; set once, at the start.
+    providers: OnceLock<Providers>,
+    /// What is known of the providers that this node runs as processes.
+    pub board: Board,
     /// Payloads by reference that are in memory now.
-    pub bodies: Semaphore,
+    pub bodies: Arc<Semaphore>,
 }
 
 impl Shared {
@@ -53,6 +61,7 @@ impl Shared {
             trust,
             traced,
             calls: AtomicU64::new(0),
+            sequence: AtomicU64::new(0),
             draining: AtomicBool::new(false),
             started: Instant::now(),
             hosts: ArcSwap::default(),
@@ -61,7 +70,9 @@ impl Shared {
             links: ArcSwap::default(),
             registry_at: AtomicU64::new(0),
             refusals: Mutex::default(),
-            bodies: Semaphore::new(limits::BODIES_HELD_MAX),
+            board: Board::default(),
+            bodies: Arc::new(Semaphore::new(limits::BODIES_HELD_MAX)),
+            providers: OnceLock::new(),
         }
     }
 
@@ -116,6 +127,18 @@ impl Shared {
     /// Returns where the calls of actors lead.
     pub fn links(&self) -> Arc<Links> {
         self.links.load_full()
+    }
+
+    /// Says which providers answer in this process.
+    pub fn set_providers(&self, providers: Providers) {
+        if self.providers.set(providers).is_err() {
+            tracing::error!("the providers of a node are set once");
+        }
+    }
+
+    /// Returns the providers that answer in this process.
+    pub fn providers(&self) -> Option<&Providers> {
+        self.providers.get()
     }
 
     /// Says that the change of this revision was taken in.
@@ -193,6 +216,16 @@ impl Shared {
             actors,
             actor_count,
         }
+    }
+
+    /// Returns which providers the node runs.
+    pub async fn providers_told(&self) -> lattice_protocol::control::Providers {
+        let running = match self.providers() {
+            Some(providers) => providers.describe().await,
+            None => Vec::new(),
+        };
+        let supervised = self.board.all();
+        lattice_protocol::control::Providers { node: self.key.clone(), running, supervised }
     }
 
     /// Returns what the node is and serves.

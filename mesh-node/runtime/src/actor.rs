@@ -78,6 +78,11 @@ impl Actor {
         Ok(Self(Arc::new(Inner { engine: engine.clone(), pre, exports, memory_bytes, warm })))
     }
 
+    /// Returns whether the module imports anything from a module of this name.
+    pub fn imports_from(&self, module: &str) -> bool {
+        self.0.pre.module().imports().any(|import| import.module() == module)
+    }
+
     /// Makes an instance and initialises it, so that a module that can't start is known before
     /// anybody calls it.
     ///

@@ -1,25 +1,27 @@
 //! One actor on this node: its revision that serves now, its places, its calls.
 
 mod admission;
-mod handler;
 mod revision;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use lattice_client::TraceContext;
-use lattice_protocol::keys::ActorKey;
+use lattice_client::answer::{Answered, Answering, Incoming};
+use lattice_protocol::keys::{ActorKey, ProviderKey};
 use lattice_protocol::presence::ServedActor;
 use lattice_protocol::{Error, ErrorCode, reserved};
 
 pub(crate) use admission::Admission;
-pub(crate) use handler::CallHandler;
 pub(crate) use revision::Revision;
+use tracing::Instrument;
 
 use crate::call_host::CallHost;
+use crate::older;
+use crate::permit;
 use crate::shared::Shared;
 
 /// What answers the calls of an actor.
@@ -40,20 +42,16 @@ pub(crate) struct ActorHost {
     in_flight: AtomicU32,
 }
 
-/// A call as it reaches an actor, from NATS or from another actor of this node.
+/// A call as it reaches an actor: from NATS, or from an actor or a provider of this node.
 pub(crate) struct Request<'a> {
     pub operation: &'a str,
     pub payload: &'a [u8],
     pub deadline: Instant,
     pub hops: u8,
     pub min_revision: Option<u64>,
+    /// Key of the caller, where it told one.
+    pub origin: Option<&'a str>,
     pub trace: TraceContext,
-}
-
-/// What came of a call, and the revision that answered.
-pub(crate) struct Answered {
-    pub outcome: Result<Bytes, Error>,
-    pub revision: Option<u64>,
 }
 
 /// Counts one call, for as long as it runs.
@@ -104,8 +102,8 @@ impl ActorHost {
         })
     }
 
-    /// Runs a call: pins the revision that serves now, waits for a place, and lets it run.
-    pub async fn invoke(&self, request: Request<'_>) -> Answered {
+    /// Pins the revision that serves now, waits for a place, and lets the call run.
+    async fn invoke(&self, request: Request<'_>) -> Answered {
         self.shared.calls.fetch_add(1, Ordering::Relaxed);
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         let _in_flight = InFlight(&self.in_flight);
@@ -120,6 +118,21 @@ impl ActorHost {
         Answered { outcome, revision: Some(revision.number) }
     }
 
+    /// Runs a call and tells of it to whoever follows the trace.
+    pub async fn serve(&self, request: Request<'_>) -> Answered {
+        if !self.shared.traced {
+            return self.invoke(request).await;
+        }
+        let span = mesh_program::telemetry::serve_span(
+            self.key.as_str(),
+            request.operation,
+            &request.trace,
+        );
+        let answered = Box::pin(self.invoke(request).instrument(span.clone())).await;
+        mesh_program::telemetry::finish(&span, &answered);
+        answered
+    }
+
     async fn run(&self, revision: &Arc<Revision>, request: Request<'_>) -> Result<Bytes, Error> {
         if request.min_revision.is_some_and(|wanted| revision.number < wanted) {
             return Err(Error::not_started(
@@ -132,8 +145,18 @@ impl ActorHost {
             ));
         }
         if request.operation.starts_with(reserved::PREFIX) {
-            return reserved_operation(request.operation);
+            return reserved::answer(request.operation).map(Bytes::from);
         }
+        let by_provider =
+            request.origin.is_some_and(|origin| origin.parse::<ProviderKey>().is_ok());
+        if by_provider {
+            permit::provider_call(&revision.capabilities, request.operation)?;
+        }
+        // In the words of an older module, where it is one.
+        let translated = match revision.dialect.filter(|_| by_provider) {
+            Some(dialect) => older::to_actor(dialect, request.operation, request.payload)?,
+            None => None,
+        };
         let deadline = match revision.timeout_max {
             Some(most) => request.deadline.min(Instant::now() + most),
             None => request.deadline,
@@ -153,27 +176,38 @@ impl ActorHost {
             request.hops,
             request.trace,
         );
-        let call = mesh_runtime::Call {
-            operation: request.operation,
-            payload: request.payload,
-            deadline,
-            host: Arc::new(host),
+        let (operation, payload) = match &translated {
+            Some(older) => (older.operation, older.payload.as_slice()),
+            None => (request.operation, request.payload),
         };
-        revision.actor.call(call).await
+        let host = Arc::new(host);
+        let call = mesh_runtime::Call { operation, payload, deadline, host };
+        let answer = revision.actor.call(call).await?;
+        match translated {
+            Some(older) => older.answered(&answer).map(Bytes::from),
+            None => Ok(answer),
+        }
     }
 }
 
-fn reserved_operation(operation: &str) -> Result<Bytes, Error> {
-    if operation == reserved::PING {
-        return Ok(Bytes::new());
+impl Answering for ActorHost {
+    async fn answer(&self, call: Incoming<'_>) -> Answered {
+        let request = Request {
+            operation: call.operation,
+            payload: call.payload,
+            deadline: call.deadline,
+            hops: call.hops,
+            min_revision: call.min_revision,
+            origin: call.origin,
+            trace: call.trace,
+        };
+        self.serve(request).await
     }
-    Err(Error::not_started(
-        ErrorCode::BadRequest,
-        format!("{operation:?} is reserved and unknown to this node; {} is known", reserved::PING),
-    ))
-}
 
-/// Returns the deadline of a call that has `budget_ms` from now on.
-pub(crate) fn deadline_in(budget_ms: u32) -> Instant {
-    Instant::now() + Duration::from_millis(u64::from(budget_ms))
+    fn overloaded(&self) -> Error {
+        match &**self.slot.load() {
+            Slot::Serving(revision) => revision.admission.busy(),
+            Slot::Refusing(error) => error.clone(),
+        }
+    }
 }

@@ -7,6 +7,7 @@ use lattice_protocol::keys::IssuerKey;
 use lattice_protocol::names::{ActorName, Digest};
 
 use super::Admission;
+use crate::older::Dialect;
 
 /// A revision that can serve. Calls hold it while they run, so that a swap disturbs none.
 pub(crate) struct Revision {
@@ -15,8 +16,10 @@ pub(crate) struct Revision {
     pub name: ActorName,
     /// Who signed the module itself.
     pub issuer: IssuerKey,
-    /// What the module itself was signed to use.
+    /// What the module itself was signed to use, by the names that the mesh has for it.
     pub capabilities: Vec<String>,
+    /// How it wants to be called, where it speaks the contracts of earlier hosts.
+    pub dialect: Option<Dialect>,
     pub timeout_max: Option<Duration>,
     pub admission: Arc<Admission>,
     pub actor: mesh_runtime::Actor,

@@ -3,6 +3,8 @@
 mod server;
 
 use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 
 use anyhow::Context;
 use lattice_client::ConnectOptions;
@@ -11,6 +13,7 @@ use lattice_protocol::keys::IssuerKey;
 
 use crate::cli::Dev;
 use crate::node::{Node, NodeOptions};
+use crate::providers::ProviderOptions;
 use crate::trust::Trust;
 use server::DevServer;
 
@@ -33,6 +36,13 @@ pub async fn run(
     let node_options = NodeOptions {
         trust: Trust::from_issuers([trusted.clone()]),
         traced,
+        providers: ProviderOptions {
+            http: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, options.http_port))),
+            http_tls: None,
+            data: Some(server.state().join("node")),
+        },
+        // The programs that were built together with this one.
+        provider_dir: std::env::current_exe()?.parent().map(Path::to_path_buf),
         ..NodeOptions::new(ConnectOptions::url(server.url()).lattice(options.lattice.clone()))
     };
     let mut signal = std::pin::pin!(signal);
@@ -76,21 +86,25 @@ A local lattice is up.
   NATS      {url}  (JetStream in {state})
   lattice   {lattice}
   node      {node}
+  http      {http}  (for actors that are linked to http-server)
   trusts    {issuer}  (the default issuer of `meshctl sign`)
 
 Try, in another terminal:
 
+  meshctl sign target/actors/counter.wasm --name counter --cap mesh:http --cap mesh:keyvalue --out counter.signed.wasm
+  meshctl{flags} deploy counter.signed.wasm
+  meshctl{flags} link put counter mesh:keyvalue keyvalue-nats
+  meshctl{flags} link put counter mesh:http http-server
+  curl {http}/hello
   meshctl{flags} ls
-  meshctl sign target/actors/echo.wasm --name echo --out echo.signed.wasm
-  meshctl{flags} deploy echo.signed.wasm
-  meshctl{flags} call echo echo --text hello
-  mesh-node{flags}{more}            # a second node takes its share
+  mesh-node{flags}{more} --trust {issuer}   # a second node takes its share
 
 Ctrl-C ends the node, then the server; what was deployed is there next time.
 ",
         state = server.state().display(),
         lattice = options.lattice,
         node = node.key(),
+        http = node.http().map(|http| format!("http://{http}")).unwrap_or_default(),
         more = if plain { " --nats nats://127.0.0.1:4222" } else { "" },
     )
 }
