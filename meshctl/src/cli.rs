@@ -98,6 +98,9 @@ pub enum Command {
     /// Binds contracts of actors to what answers them.
     #[command(subcommand)]
     Link(command::link::Link),
+    /// Has nodes run providers as processes, and keep them alive.
+    #[command(subcommand)]
+    Provider(command::provider::Provider),
     /// Lists nodes, actors, providers and links.
     Ls(command::ls::Ls),
     /// Hears what happens on the lattice.

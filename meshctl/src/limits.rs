@@ -18,6 +18,14 @@ pub const UNDEPLOY_WAIT_MS: u64 = 15_000;
 pub const REVOKE_WAIT_MS: u64 = 5_000;
 /// Time in which every node has followed a change of a link.
 pub const LINK_WAIT_MS: u64 = 10_000;
+/// Time that nodes and providers have to say which providers they run.
+pub const PROVIDERS_ANSWER_MS: u64 = 500;
+/// Time that a provider has to say that it works on a link.
+pub const LINK_ANSWER_MS: u64 = 1_000;
+/// Time that a provider has to open a link, or to refuse it.
+pub const LINK_OPEN_WAIT_MS: u64 = 15_000;
+/// Time in which a provider runs that nodes were told to run.
+pub const PROVIDER_WAIT_MS: u64 = 15_000;
 /// Time that a node has to finish its calls and leave.
 pub const DRAIN_WAIT_MS: u64 = 60_000;
 /// Time that a node has to acknowledge an order.

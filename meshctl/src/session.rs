@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lattice_client::registry::{Entry, Registry};
 use lattice_client::{ConnectOptions, Lattice};
-use lattice_protocol::control::Inventory;
+use lattice_protocol::control::{Inventory, Providers};
 use lattice_protocol::keys::ActorKey;
 use lattice_protocol::record::{ActorRecord, ProviderRecord, RevocationRecord};
 use lattice_protocol::subjects::{RegistryKey, Revoked};
@@ -137,13 +137,23 @@ impl Deployed {
         self.actors.iter().map(|entry| &entry.record).find(|record| record.key == *key)
     }
 
-    /// Returns what can be called.
-    pub fn targets(&self) -> Vec<Known> {
-        let providers = self.providers.iter().map(|provider| Known {
+    /// Returns what can be called: what the registry names, and what nodes and processes say that
+    /// they run.
+    pub fn targets(&self, running: &[Providers]) -> Vec<Known> {
+        let wanted = self.providers.iter().map(|provider| Known {
             key: provider.key.to_string(),
             name: Some(provider.name.clone()),
         });
-        self.actors.iter().map(|entry| known(&entry.record)).chain(providers).collect()
+        let mut targets: Vec<Known> =
+            self.actors.iter().map(|entry| known(&entry.record)).chain(wanted).collect();
+        for provider in running.iter().flat_map(|one| &one.running) {
+            let key = provider.key.to_string();
+            // The registry's name of a provider wins over the one that its program has.
+            if targets.iter().all(|known| known.key != key) {
+                targets.push(Known { key, name: Some(provider.name.clone()) });
+            }
+        }
+        targets
     }
 
     /// Returns what of an actor is revoked.
@@ -203,6 +213,16 @@ pub async fn look(lattice: &Lattice, wait_ms: u64) -> Result<Vec<Inventory>, Fai
     }
     let failure = Failure::new(Exit::Timeout, "timeout", "nodes listen, but none answers in time");
     Err(blame(lattice, failure.hint("they may be overloaded: look at their logs, or try again")))
+}
+
+/// Asks every node and every provider's process which providers it runs.
+///
+/// # Errors
+/// [`Failure`] when the question can't be asked.
+pub async fn running_providers(lattice: &Lattice) -> Result<Vec<Providers>, Failure> {
+    let mut running = lattice.providers(Duration::from_millis(limits::PROVIDERS_ANSWER_MS)).await?;
+    running.sort_by(|a, b| a.node.cmp(&b.node));
+    Ok(running)
 }
 
 /// Returns the time and a mark for a write.

@@ -114,7 +114,8 @@ impl CallArgs {
         }
         let deployed =
             Deployed::read(lattice).await.map_err(|failure| session::blame(lattice, failure))?;
-        let targets = deployed.targets();
+        let running = session::running_providers(lattice).await.unwrap_or_default();
+        let targets = deployed.targets(&running);
         let found = match resolve::find("actor or provider", &self.target, &targets) {
             Ok(found) => found,
             Err(failure) if failure.exit == Exit::NotFound && targets.is_empty() => {

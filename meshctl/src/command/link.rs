@@ -1,11 +1,15 @@
 //! `meshctl link`.
 
+mod acknowledge;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use lattice_client::Lattice;
 use lattice_client::registry::Registry;
+use lattice_protocol::contract::older;
+use lattice_protocol::control::Providers;
 use lattice_protocol::keys::{ActorKey, TargetKey};
 use lattice_protocol::limits::WIRE_VERSION;
 use lattice_protocol::names::{ContractName, LinkName};
@@ -25,11 +29,15 @@ use crate::{limits, resolve, values};
 pub enum Link {
     /// Binds a contract of an actor to a target, or binds it anew.
     ///
-    /// The target is a provider or another actor. Success is told when every node leads calls
-    /// there; what an actor calls from then on goes to it.
-    #[command(after_help = "Examples:\n  meshctl link put shop mesh:keyvalue VKV2…\n  \
-                            meshctl link put shop mesh:greeter echo --config language=en\n  \
-                            meshctl link put shop mesh:keyvalue VKV2… --name sessions")]
+    /// The target is a provider or another actor. Success is told when the provider runs the link
+    /// and every node leads calls there; what an actor calls from then on goes to it. A link that
+    /// the provider refuses is not made, and what was there stays.
+    #[command(after_help = "Examples:\n  meshctl link put shop mesh:keyvalue keyvalue-nats\n  \
+                            meshctl link put shop mesh:keyvalue keyvalue-redis --config url=redis://10.0.0.2\n  \
+                            meshctl link put shop mesh:keyvalue VKV2… --name sessions\n  \
+                            meshctl link put shop mesh:http http-server --config path=/shop\n  \
+                            meshctl link put shop mesh:greeter echo --config language=en\n\n\
+                            `meshctl ls providers` shows the names; docs/providers.md the settings of each.")]
     Put(Put),
     /// Takes a link away: calls of the contract fail with `no_link` from then on.
     #[command(after_help = "Examples:\n  meshctl link del shop mesh:keyvalue\n  \
@@ -45,7 +53,8 @@ pub enum Link {
 pub struct Put {
     /// The actor whose calls are led.
     actor: String,
-    /// The contract, such as mesh:keyvalue.
+    /// The contract, such as mesh:keyvalue; wascc:keyvalue and the like mean the same.
+    #[arg(value_parser = contract)]
     contract: ContractName,
     /// Provider or actor that answers them.
     target: String,
@@ -64,6 +73,7 @@ pub struct Del {
     /// The actor.
     actor: String,
     /// The contract.
+    #[arg(value_parser = contract)]
     contract: ContractName,
     /// The link's name.
     #[arg(long, default_value = "default")]
@@ -93,10 +103,13 @@ impl Put {
         let registry = lattice.registry().await?;
         let deployed = Deployed::of(&registry).await?;
         let source = source(&deployed, &self.actor)?;
-        let target = target(&deployed, &self.target)?;
+        let running = session::running_providers(lattice).await?;
+        let target = target(&deployed, &running, &self.target)?;
         let write = session::new_write();
+        let mut before: Option<LinkRecord> = None;
         let key = RegistryKey::Link(source.clone(), self.contract.clone(), self.name.clone());
         let update = registry.update::<LinkRecord, Failure>(&key, |old| {
+            before = old.clone();
             Ok(LinkRecord {
                 v: WIRE_VERSION,
                 source: source.clone(),
@@ -109,6 +122,16 @@ impl Put {
             })
         });
         let entry = Box::pin(update).await?;
+        self.tell_dropped(session, before.as_ref());
+        let (instances, refusal) = match &target {
+            TargetKey::Provider(provider) => {
+                acknowledge::wait(session, lattice, &entry, provider).await?
+            }
+            TargetKey::Actor(_) => (None, None),
+        };
+        if let Some(refusal) = refusal {
+            return Err(refusal.undo(&registry, &key, entry, before).await);
+        }
         let nodes = until_followed(session, lattice, entry.at).await?;
         let record = entry.record;
         let signed = signed_for(&deployed, &source, &self.contract);
@@ -124,14 +147,36 @@ impl Put {
             "contract": record.contract,
             "name": record.name,
             "target": record.target,
+            "config": record.config.keys().collect::<Vec<_>>(),
             "generation": record.generation,
             "nodes": nodes,
+            "providers": instances,
             "signed_for": signed,
         });
+        if instances == Some(0) {
+            session.output.progress(&format!(
+                "nobody runs {} now: the link works as soon as somebody does",
+                self.target
+            ));
+        }
         session.output.data(&value, || {
             let shown = shown(&deployed, &source);
-            format!("{} of {shown} leads to {target} on {}", self.contract, count(nodes))
+            format!("{} of {shown} leads to {} on {}", self.contract, self.target, count(nodes))
         })
+    }
+
+    /// A link is written as a whole: says which settings that takes away.
+    fn tell_dropped(&self, session: &Session, before: Option<&LinkRecord>) {
+        let Some(before) = before else { return };
+        let kept = |key: &&String| self.config.iter().any(|(one, _)| one == *key);
+        let dropped: Vec<&str> =
+            before.config.keys().filter(|key| !kept(key)).map(String::as_str).collect();
+        if !dropped.is_empty() {
+            session.output.progress(&format!(
+                "settings of the link before that it has no more: {}",
+                dropped.join(", ")
+            ));
+        }
     }
 }
 
@@ -204,12 +249,12 @@ fn shown(deployed: &Deployed, key: &ActorKey) -> String {
     deployed.record(key).map_or_else(|| key.to_string(), |record| record.name.to_string())
 }
 
-/// Returns what a link leads to; a provider that nobody declared is given by its key.
-fn target(deployed: &Deployed, text: &str) -> Result<TargetKey, Failure> {
+/// Returns what a link leads to; a provider that nobody declared or runs is given by its key.
+fn target(deployed: &Deployed, running: &[Providers], text: &str) -> Result<TargetKey, Failure> {
     if let Some(key) = resolve::full_target(text)? {
         return Ok(key);
     }
-    let known = deployed.targets();
+    let known = deployed.targets(running);
     let found = resolve::find("actor or provider", text, &known)?;
     found.key.parse().map_err(|_| Failure::new(Exit::NotFound, "not_found", text))
 }
@@ -217,7 +262,17 @@ fn target(deployed: &Deployed, text: &str) -> Result<TargetKey, Failure> {
 /// Returns whether a deployed actor was signed to use a contract.
 fn signed_for(deployed: &Deployed, key: &ActorKey, contract: &ContractName) -> Option<bool> {
     let record = deployed.record(key)?;
-    Some(record.capabilities.iter().any(|capability| capability == contract.as_str()))
+    Some(record.capabilities.iter().any(|capability| by_our_name(capability) == contract.as_str()))
+}
+
+/// Returns the name that the mesh has for a contract: earlier hosts had others.
+fn by_our_name(contract: &str) -> &str {
+    older::contract_of(contract).unwrap_or(contract)
+}
+
+/// Reads a contract by its name, or by one that it had on earlier hosts.
+fn contract(text: &str) -> Result<ContractName, lattice_protocol::names::NameError> {
+    by_our_name(text).parse()
 }
 
 /// Waits until every node has taken in the registry up to revision `at`; returns how many there
@@ -252,7 +307,8 @@ pub(super) async fn missing(
     registry: &Registry,
     record: &ActorRecord,
 ) -> Result<Vec<ContractName>, Failure> {
-    let contracts = record.capabilities.iter().filter_map(|one| one.parse::<ContractName>().ok());
+    let names = record.capabilities.iter().map(|one| by_our_name(one));
+    let contracts = names.filter_map(|one| one.parse::<ContractName>().ok());
     // Whom an actor may call is a capability and no contract.
     let mut wanted: Vec<ContractName> = contracts
         .filter(|one| {

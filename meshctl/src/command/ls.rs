@@ -1,11 +1,13 @@
 //! `meshctl ls`.
 
+mod providers;
+
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use lattice_client::Lattice;
 use lattice_client::registry::Registry;
-use lattice_protocol::control::Inventory;
+use lattice_protocol::control::{Inventory, Providers};
 use lattice_protocol::record::{ActorRecord, LinkRecord};
 use lattice_protocol::subjects::RegistryKey;
 use serde_json::{Value, json};
@@ -70,6 +72,11 @@ impl Ls {
         } else {
             Vec::new()
         };
+        let running = if wants(What::Providers) || wants(What::Links) {
+            session::running_providers(lattice).await?
+        } else {
+            Vec::new()
+        };
         let registry = match self.what {
             Some(What::Nodes) => None,
             _ => lattice.existing_registry().await?,
@@ -81,8 +88,8 @@ impl Ls {
         let sections: Vec<Section> = [
             node_section(&nodes),
             actor_section(&deployed, &nodes),
-            provider_section(&deployed),
-            link_section(&links, &deployed),
+            providers::section(&deployed, &running),
+            link_section(&links, &deployed, &running),
         ]
         .into_iter()
         .filter(|section| wants(section.what))
@@ -102,6 +109,14 @@ impl Ls {
         }
         Ok(())
     }
+}
+
+/// Lists the providers, as `meshctl ls providers` does.
+///
+/// # Errors
+/// [`Failure`] when the lattice can't be reached.
+pub(super) async fn providers_alone(session: &Session, lattice: &Lattice) -> Result<(), Failure> {
+    Ls { what: Some(What::Providers), wait: None }.list(session, lattice).await
 }
 
 /// Lists the links, as `meshctl ls links` does.
@@ -249,32 +264,6 @@ fn count(served: &[(&str, u64)]) -> String {
     parts.join(", ")
 }
 
-fn provider_section(deployed: &Deployed) -> Section {
-    let row = |provider: &lattice_protocol::record::ProviderRecord| {
-        vec![
-            provider.name.clone(),
-            provider.key.to_string(),
-            provider.command.join(" "),
-            diagnose::labels(&provider.labels),
-        ]
-    };
-    // What a provider is configured with may be a secret.
-    let value = |provider: &lattice_protocol::record::ProviderRecord| {
-        json!({
-            "name": provider.name,
-            "key": provider.key,
-            "command": provider.command,
-            "labels": provider.labels,
-        })
-    };
-    Section {
-        what: What::Providers,
-        values: deployed.providers.iter().map(value).collect(),
-        headers: &["NAME", "KEY", "COMMAND", "LABELS"],
-        rows: deployed.providers.iter().map(row).collect(),
-    }
-}
-
 async fn links(registry: &Registry) -> Result<Vec<LinkRecord>, Failure> {
     let found = registry.list(|key| matches!(key, RegistryKey::Link(..))).await?;
     let mut links: Vec<LinkRecord> =
@@ -283,8 +272,8 @@ async fn links(registry: &Registry) -> Result<Vec<LinkRecord>, Failure> {
     Ok(links)
 }
 
-fn link_section(links: &[LinkRecord], deployed: &Deployed) -> Section {
-    let targets = deployed.targets();
+fn link_section(links: &[LinkRecord], deployed: &Deployed, running: &[Providers]) -> Section {
+    let targets = deployed.targets(running);
     // A link may be made before either end is deployed, and outlives both.
     let shown = |key: &str| {
         let known = targets.iter().find(|known| known.key == key);
@@ -297,6 +286,7 @@ fn link_section(links: &[LinkRecord], deployed: &Deployed) -> Section {
             link.contract.to_string(),
             link.name.to_string(),
             shown(link.target.as_str()),
+            settings(link).join(", "),
         ]
     };
     let value = |link: &LinkRecord| {
@@ -305,15 +295,21 @@ fn link_section(links: &[LinkRecord], deployed: &Deployed) -> Section {
             "contract": link.contract,
             "name": link.name,
             "target": link.target,
+            "config": settings(link),
             "generation": link.generation,
         })
     };
     Section {
         what: What::Links,
         values: links.iter().map(value).collect(),
-        headers: &["SOURCE", "CONTRACT", "NAME", "TARGET"],
+        headers: &["SOURCE", "CONTRACT", "NAME", "TARGET", "SETTINGS"],
         rows: links.iter().map(row).collect(),
     }
+}
+
+/// Returns the names of a link's settings: what they are set to may be a secret.
+fn settings(link: &LinkRecord) -> Vec<&str> {
+    link.config.keys().map(String::as_str).collect()
 }
 
 fn uptime(ms: u64) -> String {

@@ -9,6 +9,7 @@ pub mod inspect;
 pub mod keys;
 pub mod link;
 pub mod ls;
+pub mod provider;
 pub mod revoke;
 pub mod rollback;
 pub mod rollout;
@@ -35,6 +36,7 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Revoke(args) => Box::pin(args.run(session)).await,
         Command::Call(args) => Box::pin(args.run(session)).await,
         Command::Link(args) => Box::pin(args.run(session)).await,
+        Command::Provider(args) => Box::pin(args.run(session)).await,
         Command::Ls(args) => Box::pin(args.run(session)).await,
         Command::Events(args) => Box::pin(args.run(session)).await,
         Command::Drain(args) => Box::pin(args.run(session)).await,
