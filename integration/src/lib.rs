@@ -2,9 +2,11 @@
 
 pub mod guests;
 pub mod harness;
+pub mod http_load;
 pub mod load;
 pub mod proxy;
 pub mod publisher;
 pub mod report;
+pub mod story;
 pub mod swaps;
 pub mod testbed;

@@ -12,12 +12,16 @@
 )]
 
 mod actor_to_actor;
+mod applications;
 mod callers;
+mod capabilities;
 mod compose;
+mod conformance;
 mod docs;
 mod drain_fence;
 mod harness;
 mod hostile;
+mod http_abuse;
 mod join_leave;
 mod links;
 mod malformed;
@@ -26,4 +30,5 @@ mod registry;
 mod registry_outage;
 mod replace;
 mod revoke;
+mod supervision;
 mod telemetry;

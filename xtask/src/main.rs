@@ -2,6 +2,7 @@
 //! would have to do besides.
 
 mod process;
+mod redis;
 mod setup;
 mod steps;
 mod tasks;

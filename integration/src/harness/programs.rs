@@ -27,6 +27,31 @@ pub fn nats_server_program() -> anyhow::Result<PathBuf> {
     in_path("nats-server").context("there is no nats-server: run `cargo xtask setup`")
 }
 
+/// Returns the `redis-server` to start: `$MESH_REDIS_SERVER`, the one that set-up unpacked, or the
+/// one in `$PATH`, in this order.
+///
+/// # Errors
+/// When there is none.
+pub fn redis_server_program() -> anyhow::Result<PathBuf> {
+    if let Some(program) = env::var_os("MESH_REDIS_SERVER") {
+        return existing(program.into(), "MESH_REDIS_SERVER points to it");
+    }
+    let installed = workspace_root().join(".tools/redis/redis-server");
+    if installed.is_file() {
+        return Ok(installed);
+    }
+    in_path("redis-server").context("there is no redis-server: run `cargo xtask setup`")
+}
+
+/// Returns the folder of the programs that were built beside this test: those of providers too.
+///
+/// # Errors
+/// When this program can't be found.
+pub fn programs_folder() -> anyhow::Result<PathBuf> {
+    let node = mesh_node_program()?;
+    Ok(node.parent().context("mesh-node is in no folder")?.to_path_buf())
+}
+
 /// Returns the `mesh-node` to start: `$MESH_NODE_BIN`, or the one built beside this test.
 ///
 /// # Errors
@@ -41,6 +66,14 @@ pub fn mesh_node_program() -> anyhow::Result<PathBuf> {
 /// When it was not built.
 pub fn meshctl_program() -> anyhow::Result<PathBuf> {
     built("meshctl", "MESHCTL_BIN")
+}
+
+/// Returns the `mesh-conformance` to run: `$MESH_CONFORMANCE_BIN`, or the one built beside this test.
+///
+/// # Errors
+/// When it was not built.
+pub fn conformance_program() -> anyhow::Result<PathBuf> {
+    built("mesh-conformance", "MESH_CONFORMANCE_BIN")
 }
 
 /// Returns the Python to run: `$MESH_PYTHON`, or `python3`.

@@ -10,9 +10,11 @@ use integration::harness::{
     Caller, MeshNode, Meshctl, NatsServer, NodeOptions, actor_module, actor_module_bytes,
     workspace_root,
 };
+use integration::http_load::HttpTally;
 use integration::load::{Load, LoadOptions, Tally};
 use integration::publisher::echo_with_text;
 use integration::report::table;
+use integration::story::Story;
 use lattice_client::{Call, ConnectOptions, Lattice};
 use lattice_protocol::keys::ActorKey;
 use serde::{Deserialize, Serialize};
@@ -53,6 +55,11 @@ pub async fn run(options: &Options) -> anyhow::Result<bool> {
     demo.call_from_python().await?;
     let tally = demo.replace_echo_under_load().await?;
     let clean = report(&tally);
+    say("capabilities: a counter over HTTP, on Redis, on a file, and back");
+    let mut story = Story::start(say).await?;
+    let facts = story.tell().await?;
+    story.stop().await?;
+    report_http(&facts.load);
     if options.stay {
         demo.stay().await?;
     }
@@ -229,6 +236,21 @@ fn report(tally: &Tally) -> bool {
         println!("  {count} × {error}");
     }
     tally.failed == 0 && tally.went_back == 0 && tally.calls > 0 && tally.nodes.len() == 2
+}
+
+/// Prints what the requests saw while the counter was replaced; none of them failed.
+fn report_http(tally: &HttpTally) {
+    let row = |name: &str, value: String| vec![name.to_owned(), value];
+    let milliseconds = |us: u32| format!("{:.2} ms", f64::from(us) / 1_000.0);
+    let mut rows = vec![
+        row("requests", tally.requests.to_string()),
+        row("failed requests", tally.failed.to_string()),
+        row("requests/s", format!("{:.0}", tally.rate())),
+        row("p50", milliseconds(tally.quantile_us(0.50))),
+        row("p99", milliseconds(tally.quantile_us(0.99))),
+    ];
+    rows.extend(tally.kinds.iter().map(|(kind, n)| row(&format!("from {kind}"), n.to_string())));
+    println!("\n{}", table(&rows));
 }
 
 fn say(text: &str) {

@@ -24,21 +24,25 @@ struct Cli {
 enum Task {
     /// Show a lattice at work: two nodes, real actors, replaced while they serve
     Demo(demo::Options),
-    /// Measure calls end to end against a raw NATS echo in the same run
+    /// Measure calls, HTTP requests and host calls beside their baselines in the same run
     Bench(bench::Options),
     /// Swap revision after revision of an actor while calls of it run, and count what fails
     Swaps(swaps::Options),
     /// Answer raw requests (the bench starts this itself)
     #[command(hide = true)]
     RawEcho { url: String },
+    /// Answer HTTP requests (the bench starts this itself)
+    #[command(hide = true)]
+    RawHttp { address: std::net::SocketAddr },
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let clean = match &Cli::parse().task {
         Task::Demo(options) => demo::run(options).await,
-        Task::Bench(options) => bench::run(options).await.map(|()| true),
+        Task::Bench(options) => Box::pin(bench::run(options)).await.map(|()| true),
         Task::Swaps(options) => swaps::run(options).await,
+        Task::RawHttp { address } => bench::raw_http(*address).await.map(|()| true),
         Task::RawEcho { url } => bench::raw_echo(url).await.map(|()| true),
     };
     match clean {

@@ -1,0 +1,265 @@
+//! Every provider does what its contract says, in the node's process and over NATS, whoever wrote it.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use integration::harness::{
+    Meshctl, ProcessGuard, RedisServer, conformance_program, python_path, python_program, wait_for,
+    workspace_root,
+};
+use integration::testbed::{SOON, Testbed};
+use lattice_client::{Lattice, TraceContext};
+use lattice_protocol::keys::{ActorKey, ProviderKey};
+use lattice_protocol::limits::WIRE_VERSION;
+use lattice_protocol::names::LinkName;
+use lattice_protocol::record::LinkRecord;
+use mesh_conformance::{Link, Linked, Report, blobstore, http_client, keyvalue, logging, random};
+use mesh_provider::{
+    About, ActorsByNats, CallInfo, Context, Origin, Provider, ProviderCall, ProviderHost,
+};
+use tempfile::TempDir;
+
+type Settings = BTreeMap<String, String>;
+
+fn settings<const N: usize>(pairs: [(&str, &str); N]) -> Settings {
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+fn assert_passed(provider: &str, way: &str, report: &Report) {
+    println!("{provider}, {way}\n{report}");
+    assert!(!report.checks.is_empty());
+    assert_eq!(report.failed(), 0, "{provider}, {way}");
+}
+
+/// A provider in this process, without a node.
+struct Here {
+    host: ProviderHost,
+    source: ActorKey,
+    at: u64,
+    _data: TempDir,
+}
+
+impl Here {
+    fn start(lattice: &Lattice, about: About, make: fn(&Context) -> Arc<dyn Provider>) -> Self {
+        let key = ProviderKey::generate().unwrap().0;
+        let data = tempfile::tempdir().unwrap();
+        let actors = ActorsByNats::new(lattice.clone(), key.clone(), about.contract, false);
+        let context = Context {
+            key: key.clone(),
+            lattice: lattice.clone(),
+            actors: Arc::new(actors),
+            data: Some(data.path().to_owned()),
+        };
+        let host = ProviderHost::new(key, make(&context), false);
+        Self { host, source: ActorKey::generate().unwrap().0, at: 0, _data: data }
+    }
+
+    async fn link(&mut self, name: &str, config: Settings) -> Link {
+        let name: LinkName = name.parse().unwrap();
+        self.at += 1;
+        let record = LinkRecord {
+            v: WIRE_VERSION,
+            source: self.source.clone(),
+            contract: self.host.about().contract.name.parse().unwrap(),
+            name: name.clone(),
+            target: self.host.key().clone().into(),
+            config,
+            generation: 1,
+            writer: String::new(),
+        };
+        self.host.put_link(&record, self.at);
+        let id = mesh_provider::LinkId { source: self.source.clone(), name: name.clone() };
+        let status = tokio::time::timeout(SOON, self.host.settled(&id, self.at)).await.unwrap();
+        assert_eq!((status.running, status.refused), (Some(1), None));
+        let (host, source) = (self.host.clone(), self.source.clone());
+        Link::new(move |operation, message| {
+            let (host, source, name) = (host.clone(), source.clone(), name.clone());
+            async move {
+                let info =
+                    CallInfo { deadline: Instant::now() + SOON, trace: TraceContext::default() };
+                let call = ProviderCall { operation: &operation, payload: &message, info };
+                host.call(Origin { source: &source, link: &name }, call).await
+            }
+        })
+    }
+
+    async fn stop(self) {
+        assert_eq!(self.host.quiet(SOON).await, 0);
+        assert_eq!(self.host.finish(SOON).await, 0);
+    }
+}
+
+/// Returns the key of a provider that a node runs.
+async fn key_of(lattice: &Lattice, name: &str) -> ProviderKey {
+    wait_for("the node's providers", SOON, async || {
+        let told = lattice.providers(Duration::from_millis(300)).await?;
+        let mut running = told.into_iter().flat_map(|one| one.running);
+        let found = running.find(|one| one.name == name).map(|one| one.key);
+        found.ok_or_else(|| anyhow::anyhow!("nobody runs {name}"))
+    })
+    .await
+    .unwrap()
+}
+
+/// Examines a provider over two links: in this process, then in a node by its key.
+macro_rules! both_ways {
+    ($bed:expr, $about:expr, $make:expr, $first:expr, $second:expr, $suite:expr) => {{
+        let mut here = Here::start($bed.lattice(), $about, $make);
+        let link = here.link("default", $first).await;
+        let other = here.link("other", $second).await;
+        let report = Box::pin($suite(&link, &other)).await;
+        assert_passed($about.name, "in process", &report);
+        here.stop().await;
+
+        let key = key_of($bed.lattice(), $about.name).await;
+        let contract = $about.contract.name.parse().unwrap();
+        let mut linked = Linked::new($bed.lattice(), key, contract).await.unwrap();
+        let link = linked.link(LinkName::default_link(), $first).await.unwrap();
+        let other = linked.link("other".parse().unwrap(), $second).await.unwrap();
+        let report = Box::pin($suite(&link, &other)).await;
+        assert_passed($about.name, "over NATS", &report);
+        linked.unlink().await.unwrap();
+    }};
+}
+
+async fn bed_with_node(data: &TempDir) -> (Testbed, integration::harness::MeshNode) {
+    let bed = Testbed::start("conformance").await.unwrap();
+    let options = bed.node().unwrap().arg("--data").arg(data.path());
+    let node = options.start(bed.lattice().nats()).await.unwrap();
+    (bed, node)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_value_providers_conform() {
+    let data = tempfile::tempdir().unwrap();
+    let (bed, _node) = bed_with_node(&data).await;
+    let redis = RedisServer::start().await.unwrap();
+    let url = redis.url();
+    let tenant = |prefix: &str| settings([("prefix", prefix)]);
+    both_ways!(
+        bed,
+        mesh_keyvalue_nats::ABOUT,
+        mesh_keyvalue_nats::provider,
+        tenant("a"),
+        tenant("b"),
+        keyvalue::suite
+    );
+    let on_redis = |prefix: &str| settings([("prefix", prefix), ("url", &url)]);
+    both_ways!(
+        bed,
+        mesh_keyvalue_redis::ABOUT,
+        mesh_keyvalue_redis::provider,
+        on_redis("a"),
+        on_redis("b"),
+        keyvalue::suite
+    );
+    both_ways!(
+        bed,
+        mesh_keyvalue_embedded::ABOUT,
+        mesh_keyvalue_embedded::provider,
+        tenant("a"),
+        tenant("b"),
+        keyvalue::suite
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_blob_providers_conform() {
+    let data = tempfile::tempdir().unwrap();
+    let (bed, _node) = bed_with_node(&data).await;
+    let tenant = |prefix: &str| settings([("prefix", prefix)]);
+    both_ways!(
+        bed,
+        mesh_blobstore_nats::ABOUT,
+        mesh_blobstore_nats::provider,
+        tenant("a"),
+        tenant("b"),
+        blobstore::suite
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_small_providers_conform() {
+    let data = tempfile::tempdir().unwrap();
+    let (bed, _node) = bed_with_node(&data).await;
+    let none = || settings([]);
+    both_ways!(
+        bed,
+        mesh_random::ABOUT,
+        mesh_random::provider,
+        none(),
+        none(),
+        async |link, _: &Link| random::suite(link).await
+    );
+    both_ways!(
+        bed,
+        mesh_logging::ABOUT,
+        mesh_logging::provider,
+        none(),
+        none(),
+        async |link, _: &Link| logging::suite(link).await
+    );
+    let inside = || settings([("hosts", "127.0.0.1"), ("private", "true")]);
+    let outside = || settings([("hosts", "*")]);
+    both_ways!(
+        bed,
+        mesh_http_client::ABOUT,
+        mesh_http_client::provider,
+        inside(),
+        outside(),
+        http_client::suite
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_in_python_conforms_and_is_linked_like_any_other() {
+    let bed = Testbed::start("python").await.unwrap();
+    let _node = bed.start_node().await.unwrap();
+    let key = ProviderKey::generate().unwrap().0;
+    let environment = [
+        ("MESH_NATS", bed.url()),
+        ("MESH_LATTICE", bed.name().to_string()),
+        ("MESH_PROVIDER_KEY", key.to_string()),
+        ("PYTHONPATH", python_path().unwrap().display().to_string()),
+        ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
+    ];
+    let mut command = Command::new(python_program());
+    command.arg(workspace_root().join("examples/providers/python/keyvalue.py")).envs(environment);
+    let mut provider = ProcessGuard::spawn("keyvalue-python", command).unwrap();
+    wait_for("the provider's word", SOON, async || {
+        provider.check_alive()?;
+        anyhow::ensure!(provider.log()?.contains(key.as_str()), "{}", provider.log_tail());
+        Ok(())
+    })
+    .await
+    .unwrap();
+
+    // As a person does it.
+    let mut examine = tokio::process::Command::new(conformance_program().unwrap());
+    examine
+        .args(["mesh:keyvalue", key.as_str(), "--config", "prefix=a", "--other", "prefix=b"])
+        .args(["--nats", &bed.url(), "--lattice", bed.name().as_str()])
+        .stdin(Stdio::null());
+    let examined = tokio::time::timeout(Duration::from_secs(180), examine.output()).await;
+    let examined = examined.unwrap().unwrap();
+    let told = String::from_utf8_lossy(&examined.stdout);
+    println!("{told}");
+    let complaints = String::from_utf8_lossy(&examined.stderr);
+    assert!(examined.status.success(), "{told}\n{complaints}\n{}", provider.log_tail());
+
+    let user = Meshctl::new(&bed.url(), bed.name().as_str()).unwrap();
+    let actor = ActorKey::generate().unwrap().0;
+    let link = ["link", "put", actor.as_str(), "mesh:keyvalue", "keyvalue-python"];
+    let put = user.json(&link).await.unwrap();
+    assert_eq!((&put["target"], &put["providers"]), (&key.as_str().into(), &1.into()));
+    let wrong = [&link[..], &["--config", "url=x"]].concat();
+    let refused = user.run(&wrong).await.unwrap();
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    assert!(refused.stderr.contains("url is not known"), "{}", refused.stderr);
+    // What was there before is there again.
+    let links = user.json(&["link", "ls"]).await.unwrap();
+    assert_eq!(links["links"][0]["config"], serde_json::json!([]));
+    assert_eq!(links["links"][0]["generation"], 3);
+}
