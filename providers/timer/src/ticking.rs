@@ -1,225 +1,137 @@
-//! The clock of one link: waits for the next time, and delivers its tick if no other process does.
+//! The task of one link: it waits, agrees with the others on who ticks, and ticks.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use bytes::Bytes;
-use lattice_client::TraceContext;
 use lattice_protocol::Error;
-use lattice_protocol::contract::Message;
-use lattice_protocol::contract::timer::{Schedule, Tick, operation};
-use mesh_provider::{ActorCall, Actors, Link, LinkId};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::agreement::{Agreement, Known, Turn, turn};
+use crate::actor::Actor;
+use crate::claim::{Claim, Known};
 use crate::limits;
-use crate::settings::Settings;
+use crate::pause::{Pause, now_ms};
+use crate::store::{Store, Written};
+use crate::turn::{Me, Step, Turn};
 
-/// A clock that runs.
-pub struct Ticking {
-    task: JoinHandle<()>,
-    stop: CancellationToken,
+/// The task of a link.
+pub(crate) struct Ticking {
+    pub actor: Actor,
+    /// The schedule as text, by which the others know it.
+    pub schedule: String,
+    /// Tells this provider apart from the others that serve the link.
+    pub id: String,
+    pub store: Store,
+    pub stop: CancellationToken,
 }
 
 impl Ticking {
-    /// Starts the clock of a link.
-    pub fn start(
-        actors: Arc<dyn Actors>,
-        link: &Link,
-        settings: Settings,
-        agreement: Agreement,
-    ) -> Self {
-        let stop = CancellationToken::new();
-        let clock =
-            Clock { actors, link: link.id.clone(), settings, agreement, stop: stop.clone() };
-        Self { task: tokio::spawn(clock.run()), stop }
-    }
-
-    /// Stops the clock; a tick under way is delivered first.
-    pub async fn stop(self) {
-        self.stop.cancel();
-        let bound = Duration::from_millis(limits::CLOSE_TIMEOUT_MS);
-        if tokio::time::timeout(bound, self.task).await.is_err() {
-            tracing::warn!("a tick was abandoned");
-        }
-    }
-}
-
-struct Clock {
-    actors: Arc<dyn Actors>,
-    link: LinkId,
-    settings: Settings,
-    agreement: Agreement,
-    stop: CancellationToken,
-}
-
-impl Clock {
-    async fn run(self) {
-        let mut due = self.settings.schedule.next_after_ms(now_ms());
-        while let Some(due_at_ms) = due {
-            if !self.sleep_until(due_at_ms).await {
-                return;
-            }
-            let next = self.settings.schedule.next_after_ms(due_at_ms);
-            if !self.tick(due_at_ms, next).await {
-                return;
-            }
-            // Times that have passed meanwhile are told with the next tick as missed.
-            let now = now_ms();
-            due = match next {
-                Some(next) if next < now => last_before(&self.settings.schedule, next, now),
-                next => next,
-            };
-        }
-        tracing::info!(link = %self.link, "a timer has no more times");
-    }
-
-    /// Returns whether the time came, rather than the end.
-    async fn sleep_until(&self, due_at_ms: u64) -> bool {
-        loop {
-            let left = due_at_ms.saturating_sub(now_ms());
-            if left == 0 {
-                return !self.stop.is_cancelled();
-            }
-            let pause = Duration::from_millis(left.min(limits::SLEEP_MAX_MS));
-            if !self.pause(pause).await {
-                return false;
-            }
-        }
-    }
-
-    async fn pause(&self, pause: Duration) -> bool {
-        tokio::select! {
-            () = tokio::time::sleep(pause) => true,
-            () = self.stop.cancelled() => false,
-        }
-    }
-
-    /// Sees to it that a tick is delivered, by this process or another; gives up when the next one
-    /// is due. Returns whether the clock goes on.
-    async fn tick(&self, due_at_ms: u64, next: Option<u64>) -> bool {
-        loop {
-            let pause = match self.try_to_tick(due_at_ms).await {
-                Ok(None) => return true,
-                Ok(Some(until_ms)) => Duration::from_millis(until_ms.saturating_sub(now_ms()) + 1),
-                Err(error) => {
-                    tracing::warn!(link = %self.link, due_at_ms, %error, "a tick can't be delivered yet");
-                    Duration::from_millis(limits::RETRY_PAUSE_MS)
+    /// Ticks until told to stop. A tick that is under way then is finished.
+    pub(crate) async fn run(mut self) {
+        let mut known = None;
+        let mut pause = store_pause();
+        while !self.stop.is_cancelled() {
+            match self.step(known.take()).await {
+                Ok(next) => {
+                    known = next;
+                    pause = store_pause();
                 }
-            };
-            let left = next.map(|next| Duration::from_millis(next.saturating_sub(now_ms())));
-            let pause = left.map_or(pause, |left| pause.min(left));
-            if !self.pause(pause).await {
-                return false;
-            }
-            if next.is_some_and(|next| next <= now_ms()) {
-                return true;
+                Err(error) => {
+                    tracing::warn!(link = %self.actor.link, %error, "a timer waits");
+                    self.sleep(pause.next()).await;
+                }
             }
         }
     }
 
-    /// Delivers a tick if it is this process's turn; returns until when another one works on it.
-    ///
-    /// # Errors
-    /// Why nobody could decide, or the actor could not be called.
-    async fn try_to_tick(&self, due_at_ms: u64) -> Result<Option<u64>, Error> {
-        let (known, at) = self.agreement.known().await?;
-        match turn(known, due_at_ms, now_ms()) {
-            Turn::Done => return Ok(None),
-            Turn::Taken(until_ms) => return Ok(Some(until_ms)),
-            Turn::Free => {}
-        }
-        let timeout = u64::try_from(self.settings.timeout.as_millis()).unwrap_or(u64::MAX);
-        let until_ms = now_ms().saturating_add(timeout).saturating_add(limits::TAKEN_GRACE_MS);
-        let taken = Known { due_at_ms, taken_until_ms: until_ms };
-        let Some(at) = self.agreement.say(taken, at).await? else { return Ok(Some(now_ms())) };
-        let missed = missed(&self.settings.schedule, known.due_at_ms, due_at_ms);
-        match self.call(due_at_ms, missed).await {
-            // What had not started is tried again, by whoever is first.
-            Err(error) if !error.started => {
-                self.agreement.say(known, at).await?;
-                return Err(error);
-            }
-            Err(error) => {
-                tracing::warn!(link = %self.link, due_at_ms, %error, "an actor failed at a tick");
-            }
-            Ok(()) => {}
-        }
-        self.agreement.say(Known { due_at_ms, taken_until_ms: 0 }, at).await?;
-        Ok(None)
+    fn me(&self) -> Me<'_> {
+        Me { id: &self.id, schedule: &self.actor.schedule, schedule_text: &self.schedule }
     }
 
-    async fn call(&self, due_at_ms: u64, missed: u64) -> Result<(), Error> {
-        let tick = Tick { due_at_ms, link: self.link.name.to_string(), missed };
-        let payload = tick.encode().map_err(|error| {
-            Error::not_started(lattice_protocol::ErrorCode::Internal, error.to_string())
-        })?;
-        let call = ActorCall {
-            link: self.link.clone(),
-            operation: operation::TICK,
-            payload: Bytes::from(payload),
-            timeout: self.settings.timeout,
-            trace: TraceContext::default(),
+    /// Does what comes next by what is known, and returns what is known then: nothing where it must
+    /// be read.
+    async fn step(&mut self, known: Option<Known>) -> Result<Option<Known>, Error> {
+        let Some(known) = known else { return Ok(Some(Known::now(self.store.read().await?))) };
+        let now = now_ms();
+        match (
+            self.me().next(known.seen.turn.as_ref(), now, known.since.elapsed()),
+            &known.seen.turn,
+        ) {
+            (Step::Claim { due_ms, missed }, Some(turn)) => {
+                let claimed = self.me().claimed(turn, due_ms);
+                match self.store.write(known.seen.revision, &claimed).await? {
+                    Written::At(revision) => self.tick(claimed, revision, due_ms, missed).await,
+                    Written::Conflict => Ok(None),
+                }
+            }
+            (Step::Begin | Step::Claim { .. }, _) => {
+                let begun = self.me().begun(now);
+                match self.store.write(known.seen.revision, &begun).await? {
+                    Written::At(revision) => Ok(Some(Known::written(begun, revision))),
+                    Written::Conflict => Ok(None),
+                }
+            }
+            (Step::Wait(wait), _) => self.wait(known, wait).await,
+            (Step::Never, _) => {
+                self.stop.cancelled().await;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Waits. Who ticked last goes first then; the others look a little later what came of it.
+    async fn wait(&mut self, known: Known, wait: Duration) -> Result<Option<Known>, Error> {
+        let longest = Duration::from_millis(limits::SLEEP_MAX_MS);
+        self.sleep(wait.min(longest)).await;
+        let mine = known.seen.turn.as_ref().is_some_and(|turn| turn.by == self.id);
+        if mine || wait > longest || self.stop.is_cancelled() {
+            return Ok(Some(known));
+        }
+        self.sleep(Duration::from_millis(limits::OTHERS_PAUSE_MS)).await;
+        let seen = self.store.read().await?;
+        // The silence of whoever ticks counts from when it was first seen.
+        let unchanged = seen.revision == known.seen.revision;
+        Ok(Some(if unchanged { Known { seen, ..known } } else { Known::now(seen) }))
+    }
+
+    /// Calls the actor for a tick that is claimed, and tells the others when that is over.
+    async fn tick(
+        &mut self,
+        turn: Turn,
+        revision: u64,
+        due_ms: u64,
+        missed: u64,
+    ) -> Result<Option<Known>, Error> {
+        let renewal = Duration::from_millis(limits::LEASE_RENEWAL_MS);
+        let mut claim = Claim { store: &mut self.store, turn: turn.clone(), revision };
+        let mut call = std::pin::pin!(self.actor.tick(due_ms, missed));
+        let reached = loop {
+            match tokio::time::timeout(renewal, &mut call).await {
+                Ok(reached) => break reached,
+                Err(_) => claim.renew().await,
+            }
         };
-        self.actors.call(call).await.map(drop)
-    }
-}
-
-/// Ticks that are counted before it is only said that there were many.
-const MISSED_COUNTED_MAX: u64 = 1_000;
-
-/// Returns how many times of a schedule lie between two.
-fn missed(schedule: &Schedule, after_ms: u64, before_ms: u64) -> u64 {
-    if after_ms == 0 {
-        return 0;
-    }
-    let mut count = 0;
-    let mut time = schedule.next_after_ms(after_ms);
-    while let Some(next) = time.filter(|next| *next < before_ms) {
-        count += 1;
-        if count == MISSED_COUNTED_MAX {
-            break;
-        }
-        time = schedule.next_after_ms(next);
-    }
-    count
-}
-
-/// Returns the last time of a schedule from `first` on that is not after `now_ms`.
-fn last_before(schedule: &Schedule, first: u64, now_ms: u64) -> Option<u64> {
-    if let Schedule::Interval(interval) = schedule {
-        return now_ms.checked_div(*interval)?.checked_mul(*interval);
-    }
-    let mut last = first;
-    for _ in 0..MISSED_COUNTED_MAX {
-        match schedule.next_after_ms(last) {
-            Some(next) if next <= now_ms => last = next,
-            _ => return Some(last),
+        let over = turn.over(due_ms, reached);
+        let mut pause = store_pause();
+        // Until they are told, the others take it for a tick whose provider may be gone.
+        loop {
+            match claim.finish(&over).await {
+                Ok(known) => return Ok(known),
+                Err(error) if self.stop.is_cancelled() => return Err(error),
+                Err(error) => {
+                    tracing::warn!(link = %self.actor.link, %error, "a tick is over, but can't be told");
+                }
+            }
+            let stopped = self.stop.cancelled();
+            // A timeout that is reached is the pause.
+            let _ = tokio::time::timeout(pause.next(), stopped).await;
         }
     }
-    schedule.next_after_ms(now_ms)
-}
 
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_that_have_passed_are_counted_and_the_last_one_is_delivered() {
-        let every = Schedule::Interval(100);
-        assert_eq!(missed(&every, 0, 1_000), 0, "nothing was delivered before");
-        assert_eq!(missed(&every, 500, 600), 0);
-        assert_eq!(missed(&every, 500, 1_000), 4);
-        assert_eq!(missed(&every, 100, 100_000_000), MISSED_COUNTED_MAX);
-        assert_eq!(last_before(&every, 600, 1_050), Some(1_000));
-        let cron = Schedule::Cron("* * * * *".parse().unwrap());
-        assert_eq!(last_before(&cron, 60_000, 250_000), Some(240_000));
-        assert_eq!(missed(&cron, 60_000, 240_000), 2);
+    async fn sleep(&self, time: Duration) {
+        // Either the time is over, or there is nothing more to wait for.
+        let _ = tokio::time::timeout(time, self.stop.cancelled()).await;
     }
+}
+
+fn store_pause() -> Pause {
+    Pause::new(limits::STORE_RETRY_PAUSE_FIRST_MS, limits::STORE_RETRY_PAUSE_MAX_MS)
 }

@@ -2,71 +2,82 @@
 
 use lattice_protocol::ErrorCode;
 
-use super::store::Store;
+use super::desk::{Desk, Told, refused, same};
+use super::{Outcome, check, pack};
 use crate::Report;
-use crate::checks::{fails, same};
 
-pub(super) async fn suite(report: &mut Report, store: &Store) {
-    report.check("a counter is a value in digits", digits(store)).await;
-    report.check("what is no number is not counted", no_numbers(store)).await;
-    report.check("a counter stays within 64 bits", bits(store)).await;
-    report.check("of many increments at once each counts", races(store)).await;
+pub async fn checks(report: &mut Report, desk: &Desk) {
+    check(report, "a counter begins at 0 and is a value", counter(desk)).await;
+    check(report, "increment counts by one unless told", default(desk)).await;
+    check(report, "increment refuses what is no number", numbers(desk)).await;
+    check(report, "increment stays within 64 bits", range(desk)).await;
 }
 
-async fn add(store: &Store, name: &str, delta: i64) -> Result<i64, String> {
-    store.increment(name, delta).await.map_err(|error| format!("increment failed: {error}"))
+async fn counter(desk: &Desk) -> Outcome {
+    let key = desk.key("counter");
+    let add = async |delta| desk.increment(&key, delta).await.told("increment");
+    same("of nothing", add(5).await?, 5)?;
+    same("as text", desk.get(&key).await.told("get")?, Some(b"5".to_vec()))?;
+    same("down", add(-7).await?, -2)?;
+    same("as text below 0", desk.get(&key).await.told("get")?, Some(b"-2".to_vec()))?;
+    same("by nothing", add(0).await?, -2)?;
+    desk.set(&key, "40").await.told("set")?;
+    same("of what was set", add(2).await?, 42)?;
+    let swap = desk.compare_and_set(&key, Some(b"42"), "7", None).await.told("compare_and_set")?;
+    same("compare_and_set", swap, (true, None))?;
+    same("of what was swapped", add(1).await?, 8)?;
+    desk.delete(&key).await.told("delete")?;
+    same("of what was deleted", add(1).await?, 1)
 }
 
-async fn digits(store: &Store) -> Result<(), String> {
-    for (delta, sum) in [(1, 1), (41, 42), (-50, -8), (0, -8)] {
-        same("the sum", add(store, "counter", delta).await?, sum)?;
-        store.holds("counter", Some(sum.to_string().as_bytes())).await?;
-    }
-    store.set("counter", b"100").await?;
-    same("the sum after a set", add(store, "counter", 1).await?, 101)
-}
-
-async fn no_numbers(store: &Store) -> Result<(), String> {
-    for text in ["", "x", "1.5", " 1", "1 ", "+1", "0x1"] {
-        store.set("word", text.as_bytes()).await?;
-        let outcome = store.increment("word", 1).await;
-        fails(&format!("an increment of {text:?}"), outcome, &[ErrorCode::BadRequest])?;
-        store.holds("word", Some(text.as_bytes())).await?;
+async fn default(desk: &Desk) -> Outcome {
+    let key = desk.key("counter-default");
+    for number in 1..=3 {
+        let message = pack::map(&[("key", pack::text(&key))]);
+        desk.link.raw("increment", message).await.told("increment")?;
+        let text = format!("{number}").into_bytes();
+        same("get", desk.get(&key).await.told("get")?, Some(text))?;
     }
     Ok(())
 }
 
-async fn bits(store: &Store) -> Result<(), String> {
-    for (start, delta) in [(i64::MAX, 1), (i64::MIN, -1), (i64::MAX, i64::MAX)] {
-        let text = start.to_string();
-        store.set("edge", text.as_bytes()).await?;
-        let outcome = store.increment("edge", delta).await;
-        fails(&format!("{start} and {delta}"), outcome, &[ErrorCode::BadRequest])?;
-        store.holds("edge", Some(text.as_bytes())).await?;
+async fn numbers(desk: &Desk) -> Outcome {
+    let key = desk.key("no-number");
+    let long = "1".repeat(1_000);
+    for text in [
+        "",
+        "x",
+        "1x",
+        " 1",
+        "1 ",
+        "1.5",
+        "1e3",
+        "0x1",
+        "+1",
+        "007",
+        "-0",
+        "-",
+        "9223372036854775808",
+        &long,
+    ] {
+        desk.set(&key, text).await.told("set")?;
+        refused(text, desk.increment(&key, 1).await, ErrorCode::BadRequest)?;
+        same(text, desk.get(&key).await.told("get")?, Some(text.as_bytes().to_vec()))?;
     }
-    store.set("edge", i64::MIN.to_string().as_bytes()).await?;
-    same("the sum of both ends", add(store, "edge", i64::MAX).await?, -1)
+    desk.set(&key, [0xff]).await.told("set")?;
+    refused("bytes", desk.increment(&key, 1).await, ErrorCode::BadRequest)
 }
 
-async fn races(store: &Store) -> Result<(), String> {
-    const WRITERS: usize = 16;
-    const EACH: usize = 20;
-    let count = |_| async {
-        let mut sums = Vec::new();
-        while sums.len() < EACH {
-            match store.increment("tally", 1).await {
-                Ok(sum) => sums.push(sum),
-                Err(error) if error.code == ErrorCode::Busy && !error.started => {}
-                Err(error) => return Err(error.to_string()),
-            }
-        }
-        Ok(sums)
-    };
-    let mut all = Vec::new();
-    for sums in futures_util::future::join_all((0..WRITERS).map(count)).await {
-        all.extend(sums?);
+async fn range(desk: &Desk) -> Outcome {
+    let key = desk.key("counter-range");
+    for (start, over, back) in [(i64::MAX, 1, i64::MIN), (i64::MIN, -1, i64::MAX)] {
+        desk.delete(&key).await.told("delete")?;
+        same("the end", desk.increment(&key, start).await.told("increment")?, start)?;
+        refused("beyond", desk.increment(&key, over).await, ErrorCode::BadRequest)?;
+        refused("far beyond", desk.increment(&key, start).await, ErrorCode::BadRequest)?;
+        let held = Some(start.to_string().into_bytes());
+        same("it stayed", desk.get(&key).await.told("get")?, held)?;
+        same("and back", desk.increment(&key, back).await.told("increment")?, -1)?;
     }
-    all.sort_unstable();
-    let wanted: Vec<i64> = (1..).take(WRITERS * EACH).collect();
-    same("whether every sum came once", all == wanted, true)
+    Ok(())
 }

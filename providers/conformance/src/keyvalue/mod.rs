@@ -1,28 +1,59 @@
-//! `mesh:keyvalue`.
+//! What each backend of `mesh:keyvalue` must do.
+//!
+//! Every key is one of this run alone, so that the suite may run again and again on a store that is
+//! in use; what it wrote is removed at its end.
 
-mod bounds;
+mod conditions;
 mod counters;
-mod keys;
+mod desk;
+mod hostile;
+mod isolation;
+mod life;
+mod listing;
 mod lists;
+mod pack;
+mod races;
 mod sets;
-mod store;
-mod tenants;
+mod sorts;
 mod values;
 
-use crate::checks::unique;
-use crate::{Link, Report};
-use store::Store;
+use std::time::Duration;
 
-/// Examines a provider. `other` is a link of another tenant to the same store.
+use crate::{Link, Report};
+use desk::Desk;
+
+/// Time that one check may take: a store that hangs fails it.
+const CHECK_TIMEOUT_MS: u64 = 60_000;
+
+/// What a check finds: nothing, or what was wrong.
+type Outcome = Result<(), String>;
+
+/// Examines the store that `link` leads to. `other` leads to the same store as somebody else: it has
+/// another prefix.
 pub async fn suite(link: &Link, other: &Link) -> Report {
     let mut report = Report::default();
-    let store = Store { link: link.clone(), run: unique("run") };
-    Box::pin(values::suite(&mut report, &store)).await;
-    Box::pin(counters::suite(&mut report, &store)).await;
-    Box::pin(keys::suite(&mut report, &store)).await;
-    Box::pin(lists::suite(&mut report, &store)).await;
-    Box::pin(sets::suite(&mut report, &store)).await;
-    Box::pin(bounds::suite(&mut report, &store)).await;
-    Box::pin(tenants::suite(&mut report, &store, other)).await;
+    let desk = Desk::new(link);
+    values::checks(&mut report, &desk).await;
+    conditions::checks(&mut report, &desk).await;
+    counters::checks(&mut report, &desk).await;
+    life::checks(&mut report, &desk).await;
+    lists::checks(&mut report, &desk).await;
+    sets::checks(&mut report, &desk).await;
+    sorts::checks(&mut report, &desk).await;
+    listing::checks(&mut report, &desk).await;
+    races::checks(&mut report, &desk).await;
+    hostile::checks(&mut report, &desk).await;
+    isolation::checks(&mut report, &desk, &desk.beside(other)).await;
+    check(&mut report, "what the suite wrote can be removed", desk.tidy()).await;
     report
+}
+
+/// Runs one check within its bound.
+async fn check(report: &mut Report, name: &'static str, check: impl Future<Output = Outcome>) {
+    let bound = Duration::from_millis(CHECK_TIMEOUT_MS);
+    let bounded = async {
+        let late = || Err(format!("it was not done within {} ms", bound.as_millis()));
+        tokio::time::timeout(bound, check).await.unwrap_or_else(|_| late())
+    };
+    report.check(name, bounded).await;
 }

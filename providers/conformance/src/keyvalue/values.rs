@@ -1,134 +1,172 @@
-//! Values, their lives, and changes under a condition.
+//! Values: what is stored is what is read.
 
-use std::time::Duration;
+use lattice_protocol::ErrorCode;
+use lattice_protocol::contract::limits::keyvalue as limits;
 
-use lattice_protocol::contract::ByteBuf;
-use lattice_protocol::contract::keyvalue::{Condition, Swapped};
-
-use super::store::Store;
+use super::desk::{Desk, Told, refused, same};
+use super::{Outcome, check};
 use crate::Report;
-use crate::checks::same;
 
-pub(super) async fn suite(report: &mut Report, store: &Store) {
-    report.check("a value is read as it was written", written(store)).await;
-    report.check("what is absent is an answer", absent(store)).await;
-    report.check("a condition decides about a write", conditions(store)).await;
-    report.check("a value is gone after its life", lives(store)).await;
-    report.check("a value is swapped only where it is as expected", swaps(store)).await;
-    report.check("a value is removed only where it is as expected", removals(store)).await;
-    report.check("of many swaps at once each is exact", races(store)).await;
+pub async fn checks(report: &mut Report, desk: &Desk) {
+    check(report, "what is absent is an answer", absent(desk)).await;
+    check(report, "a value is read as it was written, and written over", written(desk)).await;
+    check(report, "a value may be any bytes, none included", bytes(desk)).await;
+    check(report, "a value may be as large as its bound, and no larger", bounds(desk)).await;
+    check(report, "a key may be any text within its bound", keys(desk)).await;
+    check(report, "a key over its bound is refused", wrong_keys(desk)).await;
 }
 
-async fn written(store: &Store) -> Result<(), String> {
+async fn absent(desk: &Desk) -> Outcome {
+    let key = desk.key("absent");
+    same("get", desk.get(&key).await.told("get")?, None)?;
+    same("exists", desk.exists(&key).await.told("exists")?, false)?;
+    same("delete", desk.delete(&key).await.told("delete")?, false)
+}
+
+async fn written(desk: &Desk) -> Outcome {
+    let key = desk.key("written");
+    same("set", desk.set(&key, "one").await.told("set")?, true)?;
+    same("get", desk.get(&key).await.told("get")?, Some(b"one".to_vec()))?;
+    same("exists", desk.exists(&key).await.told("exists")?, true)?;
+    same("set over it", desk.set(&key, "two").await.told("set")?, true)?;
+    same("get again", desk.get(&key).await.told("get")?, Some(b"two".to_vec()))?;
+    same("delete", desk.delete(&key).await.told("delete")?, true)?;
+    same("get of nothing", desk.get(&key).await.told("get")?, None)?;
+    same("exists of nothing", desk.exists(&key).await.told("exists")?, false)?;
+    same("delete of nothing", desk.delete(&key).await.told("delete")?, false)?;
+    same("set anew", desk.set(&key, "three").await.told("set")?, true)?;
+    same("get anew", desk.get(&key).await.told("get")?, Some(b"three".to_vec()))
+}
+
+async fn bytes(desk: &Desk) -> Outcome {
     let all: Vec<u8> = (0..=255).collect();
-    for value in [&b""[..], b"a", &all, &vec![7; 100_000]] {
-        store.set("value", value).await?;
-        store.holds("value", Some(value)).await?;
-    }
-    for name in ["ü ñ", "*", "?", "[a-z]", "\\", "a.b", "a>", "a:b", "%41", "..", "/", "'\"`", "$x"]
+    for (name, value) in [("none", &[][..]), ("zero", &[0]), ("all", &all), ("ends", b"\r\n\0\r\n")]
     {
-        store.set(name, name.as_bytes()).await?;
-        store.holds(name, Some(name.as_bytes())).await?;
+        let key = desk.key(&format!("bytes-{name}"));
+        desk.set(&key, value).await.told("set")?;
+        same(name, desk.get(&key).await.told("get")?, Some(value.to_vec()))?;
+        same(name, desk.exists(&key).await.told("exists")?, true)?;
     }
-    let longest = "k".repeat(512 - store.key("").len());
-    store.set(&longest, b"long").await?;
-    store.holds(&longest, Some(b"long")).await
+    Ok(())
 }
 
-async fn absent(store: &Store) -> Result<(), String> {
-    store.holds("absent", None).await?;
-    same("whether it is there", store.exists("absent").await?, false)?;
-    same("whether it was there", store.delete("absent").await?, false)?;
-    store.set("absent", b"").await?;
-    same("whether an empty value is there", store.exists("absent").await?, true)?;
-    same("whether it was there", store.delete("absent").await?, true)?;
-    same("whether it is there afterwards", store.exists("absent").await?, false)?;
-    store.holds("absent", None).await
+async fn bounds(desk: &Desk) -> Outcome {
+    let key = desk.key("large");
+    let largest: Vec<u8> = (0..limits::VALUE_BYTES_MAX).map(|n| (n % 251) as u8).collect();
+    same("set", desk.set(&key, &largest).await.told("set of the largest value")?, true)?;
+    let found = desk.get(&key).await.told("get of the largest value")?;
+    same("the largest value came back", found.as_ref() == Some(&largest), true)?;
+    let (swapped, current) =
+        desk.compare_and_set(&key, Some(b"x"), "y", None).await.told("compare_and_set")?;
+    same("swapped", swapped, false)?;
+    same("the largest value is told", current.as_ref() == Some(&largest), true)?;
+    let larger = vec![0; limits::VALUE_BYTES_MAX + 1];
+    let message =
+        super::pack::map(&[("key", super::pack::text(&key)), ("value", super::pack::bin(&larger))]);
+    refused("set of a larger one", desk.link.raw("set", message).await, ErrorCode::TooLarge)?;
+    let found = desk.get(&key).await.told("get")?;
+    same("the largest value is there still", found.as_ref() == Some(&largest), true)?;
+    desk.delete(&key).await.told("delete").map(drop)
 }
 
-async fn conditions(store: &Store) -> Result<(), String> {
-    let (absent, present) = (Some(Condition::Absent), Some(Condition::Present));
-    for (condition, wanted, value) in [
-        (present, false, None),
-        (absent, true, Some(&b"1"[..])),
-        (absent, false, Some(b"1")),
-        (present, true, Some(b"3")),
-    ] {
-        let new = if wanted && condition == present { b"3" } else { b"1" };
-        let written = store.set_if("conditions", new, None, condition).await?;
-        same(&format!("written under {condition:?}"), written, wanted)?;
-        store.holds("conditions", value).await?;
+/// Keys that mean something to one store or another.
+pub const ODD: &[&str] = &[
+    " ",
+    "*",
+    "?",
+    "[a-z]",
+    "\\",
+    "\\*",
+    ".",
+    "..",
+    ">",
+    "a.b",
+    ".a",
+    "a.",
+    "a b",
+    "/",
+    "a/b",
+    "//",
+    ":",
+    "a:b",
+    "%",
+    "%3A",
+    "=",
+    "=2E",
+    "-",
+    "_",
+    "{a}",
+    "$JS.API",
+    "ü",
+    "日本",
+    "🦀",
+    "\u{202e}",
+    "A",
+    "a",
+    "'",
+    "\"",
+    "^",
+    "#",
+    "|",
+    "\u{a0}",
+    "\u{ffff}",
+    "\u{10ffff}",
+    "mesh:",
+    "~",
+    "!",
+    ",",
+    ";",
+    "@",
+    "&",
+    "(",
+    ")",
+    "+",
+];
+
+async fn keys(desk: &Desk) -> Outcome {
+    let mut keys: Vec<String> = Vec::new();
+    for odd in ODD {
+        keys.push(format!("{odd}{}", desk.run()));
+        keys.push(desk.key(odd));
     }
-    store.delete("conditions").await?;
-    same("written after it was removed", store.set_if("conditions", b"", None, absent).await?, true)
-}
-
-async fn lives(store: &Store) -> Result<(), String> {
-    store.set_if("short", b"v", Some(300), None).await?;
-    store.set_if("replaced", b"v", Some(300), None).await?;
-    store.set("replaced", b"stays").await?;
-    store.set_if("long", b"v", Some(3_600_000), None).await?;
-    store.holds("short", Some(b"v")).await?;
-    // A store may keep it up to a second longer.
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
-    store.holds("short", None).await?;
-    same("whether it is there", store.exists("short").await?, false)?;
-    store.holds("replaced", Some(b"stays")).await?;
-    store.holds("long", Some(b"v")).await?;
-    let again = store.set_if("short", b"w", None, Some(Condition::Absent)).await?;
-    same("written in its place", again, true)
-}
-
-async fn swaps(store: &Store) -> Result<(), String> {
-    let swap = async |expected: Option<&'static [u8]>, value: &'static [u8]| {
-        store.swap("swap", expected, value).await.map_err(|error| error.to_string())
-    };
-    let other =
-        |current: Option<&[u8]>| Swapped { swapped: false, current: current.map(ByteBuf::from) };
-    let done = Swapped { swapped: true, current: None };
-    same("a swap of nothing", swap(Some(b""), b"x").await?, other(None))?;
-    same("a swap of what is absent", swap(None, b"1").await?, done.clone())?;
-    same("the same again", swap(None, b"2").await?, other(Some(b"1")))?;
-    same("a swap of another", swap(Some(b"0"), b"2").await?, other(Some(b"1")))?;
-    same("a swap of the present one", swap(Some(b"1"), b"2").await?, done)?;
-    store.holds("swap", Some(b"2")).await
-}
-
-async fn removals(store: &Store) -> Result<(), String> {
-    store.set("removal", b"1").await?;
-    let remove = async |expected: &'static [u8]| {
-        store.delete_if("removal", expected).await.map_err(|error| error.to_string())
-    };
-    let other = Swapped { swapped: false, current: Some(ByteBuf::from("1")) };
-    same("a removal of another", remove(b"0").await?, other)?;
-    same("a removal", remove(b"1").await?, Swapped { swapped: true, current: None })?;
-    same("the same again", remove(b"1").await?, Swapped { swapped: false, current: None })?;
-    same("whether it is there", store.exists("removal").await?, false)
-}
-
-/// Many writers count by swapping; every one that succeeds must count.
-async fn races(store: &Store) -> Result<(), String> {
-    const WRITERS: usize = 8;
-    const EACH: usize = 10;
-    let write = |_| async {
-        let mut done = 0;
-        while done < EACH {
-            let before = store.get("race").await?;
-            let text = before.as_deref().map(String::from_utf8_lossy);
-            let count: u64 = text.map_or(Ok(0), |text| text.parse()).map_err(|_| "no number")?;
-            let next = (count + 1).to_string();
-            let swapped = store.swap("race", before.as_deref(), next.as_bytes()).await;
-            match swapped {
-                Ok(swapped) => done += usize::from(swapped.swapped),
-                // To be told to come again is an answer, too.
-                Err(error) if error.code == lattice_protocol::ErrorCode::Busy => {}
-                Err(error) => return Err(error.to_string()),
-            }
+    for letter in ["k", ".", "*", "ü"] {
+        let mut longest = desk.key(&format!("longest-{}-", letter.escape_unicode()));
+        while longest.len() + letter.len() <= limits::KEY_BYTES_MAX {
+            longest.push_str(letter);
         }
-        Ok::<_, String>(())
-    };
-    for outcome in futures_util::future::join_all((0..WRITERS).map(write)).await {
-        outcome?;
+        longest.push_str(&"k".repeat(limits::KEY_BYTES_MAX - longest.len()));
+        keys.push(longest);
     }
-    store.holds("race", Some((WRITERS * EACH).to_string().as_bytes())).await
+    for key in &keys {
+        same(key, desk.set(key, key).await.told(key)?, true)?;
+    }
+    // Each has its own value: none is another one in disguise.
+    for key in &keys {
+        same(key, desk.get(key).await.told(key)?, Some(key.clone().into_bytes()))?;
+        same(key, desk.exists(key).await.told(key)?, true)?;
+    }
+    for key in &keys {
+        same(key, desk.delete(key).await.told(key)?, true)?;
+        same(key, desk.get(key).await.told(key)?, None)?;
+    }
+    Ok(())
+}
+
+async fn wrong_keys(desk: &Desk) -> Outcome {
+    let long = "k".repeat(limits::KEY_BYTES_MAX + 1);
+    for (key, code) in [
+        ("", ErrorCode::BadRequest),
+        ("a\n", ErrorCode::BadRequest),
+        ("\0", ErrorCode::BadRequest),
+        ("\u{7f}", ErrorCode::BadRequest),
+        ("\u{85}", ErrorCode::BadRequest),
+        (&long, ErrorCode::TooLarge),
+    ] {
+        let key = super::pack::text(key);
+        let message = super::pack::map(&[("key", key.clone())]);
+        refused("get", desk.link.raw("get", message).await, code)?;
+        let message = super::pack::map(&[("key", key), ("value", super::pack::bin(b"v"))]);
+        refused("set", desk.link.raw("set", message).await, code)?;
+    }
+    Ok(())
 }
