@@ -13,9 +13,9 @@ use lattice_protocol::contract::messaging::Verdict;
 use lattice_protocol::subjects::header;
 use lattice_protocol::{Error, ErrorCode};
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::deliver::Deliverer;
 use crate::limits;
@@ -24,9 +24,8 @@ use crate::settings::{Durable, Settings};
 
 /// A consumer that is being read.
 pub(crate) struct Reading {
-    reader: JoinHandle<()>,
+    reader: AbortOnDropHandle<()>,
     stop: CancellationToken,
-    deliveries: TaskTracker,
 }
 
 impl Reading {
@@ -50,31 +49,26 @@ impl Reading {
             deliverer,
             durable: durable.clone(),
         });
-        let (stop, deliveries) = (CancellationToken::new(), TaskTracker::new());
+        let stop = CancellationToken::new();
         let reader = Reader {
             consumer,
             delivery,
             places: Arc::new(Semaphore::new(settings.concurrency)),
             concurrency: settings.concurrency,
             stop: stop.clone(),
-            deliveries: deliveries.clone(),
+            deliveries: JoinSet::new(),
         };
-        Ok(Self { reader: tokio::spawn(reader.run()), stop, deliveries })
+        Ok(Self { reader: AbortOnDropHandle::new(tokio::spawn(reader.run())), stop })
     }
 
     /// Reads no more, and waits for the deliveries under way; what is not decided about comes again.
     pub async fn close(self) {
         self.stop.cancel();
         let bound = Duration::from_millis(limits::CLOSE_TIMEOUT_MS);
-        let end = async {
-            if let Err(error) = self.reader.await {
-                tracing::error!(%error, "what read a stream ended before its time");
-            }
-            self.deliveries.close();
-            self.deliveries.wait().await;
-        };
-        if tokio::time::timeout(bound, end).await.is_err() {
-            tracing::warn!(unfinished = self.deliveries.len(), "deliveries were abandoned");
+        match tokio::time::timeout(bound, self.reader).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "what read a stream ended before its time"),
+            Err(_) => tracing::warn!("deliveries were abandoned: their messages come again"),
         }
     }
 }
@@ -107,7 +101,7 @@ async fn consumer(
         durable_name: Some(settings.group.clone()),
         filter_subjects: subjects,
         ack_policy: AckPolicy::Explicit,
-        ack_wait: Duration::from_millis(limits::ACK_WAIT_MS),
+        ack_wait: durable.ack_wait,
         // How often is decided here: what exceeds it must be put aside, not forgotten.
         max_deliver: -1,
         max_ack_pending: i64::try_from(settings.concurrency * 4).unwrap_or(i64::MAX),
@@ -149,11 +143,12 @@ struct Reader {
     places: Arc<Semaphore>,
     concurrency: usize,
     stop: CancellationToken,
-    deliveries: TaskTracker,
+    /// Those under way; they end with the reader.
+    deliveries: JoinSet<()>,
 }
 
 impl Reader {
-    async fn run(self) {
+    async fn run(mut self) {
         let stop = self.stop.clone();
         while !stop.is_cancelled() {
             if let Err(error) = self.read_some().await {
@@ -165,10 +160,13 @@ impl Reader {
                 }
             }
         }
+        while let Some(ended) = self.deliveries.join_next().await {
+            tell_of_panic(ended);
+        }
     }
 
     /// Asks for as many messages as there are places, and hands them on as they come.
-    async fn read_some(&self) -> Result<(), String> {
+    async fn read_some(&mut self) -> Result<(), String> {
         let first = tokio::select! {
             first = self.places.clone().acquire_owned() => first.map_err(|error| error.to_string())?,
             () = self.stop.cancelled() => return Ok(()),
@@ -202,11 +200,20 @@ impl Reader {
                 }
             };
             let delivery = self.delivery.clone();
+            while let Some(ended) = self.deliveries.try_join_next() {
+                tell_of_panic(ended);
+            }
             self.deliveries.spawn(async move {
                 delivery.run(message).await;
                 drop(place);
             });
         }
+    }
+}
+
+fn tell_of_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a delivery ended before its time: its message comes again");
     }
 }
 
@@ -235,7 +242,7 @@ impl DurableDelivery {
         };
         let fate = tokio::select! {
             fate = self.fate(&message, attempt, sequence) => fate,
-            () = keep_alive(&message) => return,
+            () = keep_alive(&message, self.durable.ack_wait) => return,
         };
         let settled = match fate {
             Fate::Done => message.double_ack().await,
@@ -348,8 +355,8 @@ pub(crate) async fn publish_confirmed(
 }
 
 /// Tells the server that somebody works on a message, for as long as it is polled.
-async fn keep_alive(message: &jetstream::Message) {
-    let pause = Duration::from_millis(limits::ACK_WAIT_MS / 3);
+async fn keep_alive(message: &jetstream::Message, ack_wait: Duration) {
+    let pause = ack_wait / 3;
     loop {
         tokio::time::sleep(pause).await;
         if let Err(error) = message.ack_with(AckKind::Progress).await {

@@ -14,6 +14,7 @@
 //! | `stream` | the stream; made over `subjects` where there is none | required by `durable` |
 //! | `max_deliver` | deliveries of one message before it is put aside, 1 to 1000 | 5 |
 //! | `backoff_ms` | pauses before the second delivery, the third …; the last one repeats | `1000,5000,30000` |
+//! | `ack_wait_ms` | silence of a process after which its messages go to another, 500 to 3600000 | 15000 |
 //! | `dead_letter` | subject to which a message goes that was put aside; a stream stores it | none: it is dropped |
 //!
 //! Processes that serve the same link share its messages. Without `durable` a message is delivered

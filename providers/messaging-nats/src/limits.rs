@@ -25,8 +25,12 @@ pub const BACKOFF_MAX_MS: u64 = 86_400_000;
 /// Patterns that a link may name.
 pub const PATTERNS_MAX: usize = 64;
 /// Time without a sign of life after which the server gives a message to somebody else; a sign is
-/// given every third of it while an actor works.
-pub const ACK_WAIT_MS: u64 = 15_000;
+/// given every third of it while an actor works. Where a link names no other.
+pub const ACK_WAIT_DEFAULT_MS: u64 = 15_000;
+/// Least such time that a link may name.
+pub const ACK_WAIT_MIN_MS: u64 = 500;
+/// Most such time that a link may name.
+pub const ACK_WAIT_MAX_MS: u64 = 3_600_000;
 /// How long the server keeps a question for messages before it is asked again.
 pub const PULL_EXPIRES_MS: u64 = 5_000;
 /// Pause after a stream could not be read.

@@ -4,6 +4,7 @@ use async_nats::{HeaderMap, HeaderValue, header};
 use bytes::Bytes;
 use lattice_protocol::contract::Headers;
 use lattice_protocol::contract::messaging::Message;
+use lattice_protocol::subjects::is_reply_subject;
 use lattice_protocol::{Error, ErrorCode};
 
 /// Returns the message of the contract that a message of NATS is. What headers NATS uses itself
@@ -23,7 +24,8 @@ pub(crate) fn from_nats(message: &async_nats::Message, id: Option<String>) -> Me
     }
     Message {
         subject: message.subject.to_string(),
-        reply_to: message.reply.as_ref().map(ToString::to_string),
+        // Where nobody may be answered, there is nothing to tell; the message counts all the same.
+        reply_to: message.reply.as_deref().filter(|to| is_reply_subject(to)).map(str::to_owned),
         id: told.or(id),
         headers,
         body: message.payload.to_vec(),

@@ -10,7 +10,7 @@ use mesh_provider::{Config, Link, wrong};
 use crate::limits;
 use crate::pattern::Pattern;
 
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 12] = [
     config::SUBJECTS,
     config::GROUP,
     "publish",
@@ -21,6 +21,7 @@ const KNOWN: [&str; 11] = [
     "stream",
     "max_deliver",
     "backoff_ms",
+    "ack_wait_ms",
     "dead_letter",
 ];
 
@@ -44,6 +45,8 @@ pub(crate) struct Durable {
     pub max_deliver: u32,
     /// Not empty.
     pub backoff: Vec<Duration>,
+    /// Time without a sign of life after which a message is given to somebody else.
+    pub ack_wait: Duration,
     pub dead_letter: Option<String>,
 }
 
@@ -63,7 +66,8 @@ impl Settings {
         let durable = match config.parse::<bool>("durable")? {
             Some(true) => Some(Durable::read(config, &subjects)?),
             _ => {
-                for setting in ["stream", "max_deliver", "backoff_ms", "dead_letter"] {
+                for setting in ["stream", "max_deliver", "backoff_ms", "ack_wait_ms", "dead_letter"]
+                {
                     if config.text(setting).is_some() {
                         return Err(wrong(setting, "needs durable=true"));
                     }
@@ -124,10 +128,13 @@ impl Durable {
             backoff = limits::BACKOFF_DEFAULT_MS.map(Duration::from_millis).to_vec();
         }
         let max_deliver = config.within("max_deliver", 1, limits::DELIVERIES_MAX)?;
+        let (least, most) = (limits::ACK_WAIT_MIN_MS, limits::ACK_WAIT_MAX_MS);
+        let ack_wait = config.duration_ms("ack_wait_ms", least, most)?;
         Ok(Self {
             stream: stream.to_owned(),
             max_deliver: max_deliver.unwrap_or(limits::DELIVERIES_DEFAULT),
             backoff,
+            ack_wait: ack_wait.unwrap_or(Duration::from_millis(limits::ACK_WAIT_DEFAULT_MS)),
             dead_letter,
         })
     }
@@ -211,6 +218,7 @@ mod tests {
             ("dead_letter", "orders.dead", "one of the subjects"),
             ("dead_letter", "dead.*", "dead_letter"),
             ("backoff_ms", "soon", "backoff_ms"),
+            ("ack_wait_ms", "499", "ack_wait_ms"),
             ("durable", "false", "needs durable=true"),
             ("durable", "maybe", "durable"),
             ("group", "a b", "group"),
