@@ -34,7 +34,8 @@ struct Target {
 impl Target {
     async fn start(name: &str) -> Self {
         let bed = Testbed::start(name).await.unwrap();
-        let options = bed.node().unwrap().arg("--log").arg("info,mesh_node=debug");
+        let options =
+            bed.node().unwrap().arg("--log").arg("info,mesh_node=debug,lattice_client=debug");
         let mut node = options.start(bed.lattice().nats()).await.unwrap();
         let echo = bed.deploy("echo", &actor_module_bytes("echo").unwrap(), &[]).await.unwrap();
         let memory_bytes = resident_bytes(&mut node);

@@ -35,6 +35,7 @@ pub enum Provider {
     #[command(after_help = "Example:\n  meshctl provider del redis")]
     Del(Del),
     /// Lists the providers: those that nodes were told to run, and all others that run.
+    #[command(after_help = "Example:\n  meshctl provider ls --output json")]
     Ls,
 }
 

@@ -89,6 +89,7 @@ impl Telemetry {
     ) -> Result<Self, TelemetryError> {
         let log_filter = log_filter(filter)?;
         let telemetry = if export_wanted(|name| std::env::var(name).ok()) {
+            settle_on_cryptography();
             Self { traces: Some(traces(program)?), metrics: Some(metrics(program)?) }
         } else {
             Self { traces: None, metrics: None }
@@ -163,6 +164,13 @@ fn resource(program: &'static str) -> Resource {
         return builder.build();
     }
     builder.with_service_name(program).build()
+}
+
+/// The exporter's HTTP client takes the cryptography of the process, and does without where it can't
+/// meet TLS; another dependency may have brought it TLS.
+fn settle_on_cryptography() {
+    // What was settled before is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 fn traces(program: &'static str) -> Result<SdkTracerProvider, TelemetryError> {
