@@ -11,13 +11,16 @@ use integration::harness::{
 };
 use integration::testbed::{SOON, Testbed};
 use lattice_client::{Lattice, TraceContext};
-use lattice_protocol::keys::{ActorKey, ProviderKey};
+use lattice_protocol::keys::{ActorKey, NodeKey, ProviderKey};
 use lattice_protocol::limits::WIRE_VERSION;
 use lattice_protocol::names::LinkName;
 use lattice_protocol::record::LinkRecord;
-use mesh_conformance::{Link, Linked, Report, blobstore, http_client, keyvalue, logging, random};
+use mesh_conformance::{
+    InProcess, Link, Linked, Recorder, Report, blobstore, http_client, keyvalue, logging,
+    messaging, random, timer,
+};
 use mesh_provider::{
-    About, ActorsByNats, CallInfo, Context, Origin, Provider, ProviderCall, ProviderHost,
+    About, Actors, ActorsByNats, CallInfo, Context, Origin, Provider, ProviderCall, ProviderHost,
 };
 use tempfile::TempDir;
 
@@ -211,6 +214,76 @@ async fn the_small_providers_conform() {
         outside(),
         http_client::suite
     );
+}
+
+/// Makes two providers of a kind whose calls come to `actors` of each.
+fn two(
+    lattice: &Lattice,
+    source: &ActorKey,
+    make: fn(&Context) -> Arc<dyn Provider>,
+    actors: impl Fn(usize) -> Arc<dyn Actors>,
+) -> InProcess {
+    let one = |instance| {
+        let key = ProviderKey::generate().unwrap().0;
+        make(&Context { key, lattice: lattice.clone(), actors: actors(instance), data: None })
+    };
+    InProcess::new(source.clone(), SOON, (0..2).map(one))
+}
+
+/// A kind of provider that calls actors in this process, and another time over NATS.
+struct Callers {
+    here: (InProcess, Recorder),
+    by_nats: (InProcess, Recorder),
+    /// Its first process can be killed.
+    mortal: (InProcess, Recorder),
+    _serving: lattice_client::serve::Serving,
+}
+
+impl Callers {
+    async fn start(
+        lattice: &Lattice,
+        about: About,
+        make: fn(&Context) -> Arc<dyn Provider>,
+    ) -> Self {
+        let source = ActorKey::generate().unwrap().0;
+        let direct = || {
+            let actor = Recorder::new();
+            (two(lattice, &source, make, |instance| actor.called_by(instance)), actor)
+        };
+        let actor = Recorder::new();
+        let node = NodeKey::generate().unwrap().0;
+        let serving = actor.serve(lattice, node, &source).await.unwrap();
+        let by_nats = two(lattice, &source, make, |_| {
+            let key = ProviderKey::generate().unwrap().0;
+            Arc::new(ActorsByNats::new(lattice.clone(), key, about.contract, false))
+        });
+        Self { here: direct(), by_nats: (by_nats, actor), mortal: direct(), _serving: serving }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_providers_that_call_actors_conform() {
+    let bed = Testbed::start("callers-conform").await.unwrap();
+    let lattice = bed.lattice();
+    let messages =
+        Callers::start(lattice, mesh_messaging_nats::ABOUT, mesh_messaging_nats::provider);
+    let messages = messages.await;
+    let timers = Callers::start(lattice, mesh_timer::ABOUT, mesh_timer::provider).await;
+    // Most of their time they wait, so all of them do so at once.
+    let reports = tokio::join!(
+        Box::pin(messaging::suite(&messages.here.0, &messages.here.1, lattice)),
+        Box::pin(messaging::suite(&messages.by_nats.0, &messages.by_nats.1, lattice)),
+        Box::pin(messaging::takeover_suite(&messages.mortal.0, &messages.mortal.1, lattice)),
+        Box::pin(timer::suite(&timers.here.0, &timers.here.1)),
+        Box::pin(timer::suite(&timers.by_nats.0, &timers.by_nats.1)),
+        Box::pin(timer::takeover_suite(&timers.mortal.0, &timers.mortal.1)),
+    );
+    assert_passed("messaging-nats", "actors in process", &reports.0);
+    assert_passed("messaging-nats", "actors over NATS", &reports.1);
+    assert_passed("messaging-nats", "a process dies", &reports.2);
+    assert_passed("timer", "actors in process", &reports.3);
+    assert_passed("timer", "actors over NATS", &reports.4);
+    assert_passed("timer", "a process dies", &reports.5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,69 +3,55 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use lattice_client::serve::{Handler, ServeError, ServeOptions, Serving};
-use lattice_client::{Lattice, bodies};
-use lattice_protocol::keys::{ActorKey, TargetKey};
-use lattice_protocol::subjects::{self, Subject};
-use lattice_protocol::{Error, ErrorCode, Invocation, Outcome, Reply};
+use lattice_client::Lattice;
+use lattice_client::answer::{AnswerOptions, Answered, Answering, Incoming};
+use lattice_client::serve::{ServeError, Serving};
+use lattice_protocol::keys::{ActorKey, NodeKey, TargetKey};
+use lattice_protocol::{Error, ErrorCode};
+use tokio::sync::Semaphore;
 
 use crate::Recorder;
 
 /// Calls that may be answered at once.
 const CALLS_IN_FLIGHT_MAX: usize = 4_096;
+/// Payloads by reference that are in memory at once.
+const BODIES_MAX: usize = 4;
 
 impl Recorder {
-    /// Serves the actor's calls in a lattice, as a node would.
+    /// Serves the actor's calls in a lattice, as the node `node` would.
     ///
     /// # Errors
     /// That its subject can't be subscribed to.
-    pub async fn serve(&self, lattice: &Lattice, actor: &ActorKey) -> Result<Serving, ServeError> {
-        let target = TargetKey::from(actor.clone());
-        let options = ServeOptions {
-            queue_group: Some(subjects::queue_group(&target)),
-            subject: Subject::Call(lattice.name().clone(), target).to_string(),
+    pub async fn serve(
+        &self,
+        lattice: &Lattice,
+        node: NodeKey,
+        actor: &ActorKey,
+    ) -> Result<Serving, ServeError> {
+        let options = AnswerOptions {
+            target: TargetKey::from(actor.clone()),
+            node,
             in_flight_max: CALLS_IN_FLIGHT_MAX,
+            bodies: Arc::new(Semaphore::new(BODIES_MAX)),
         };
-        let served =
-            Served { recorder: self.clone(), lattice: lattice.clone(), key: actor.clone() };
-        lattice.serve(options, Arc::new(served)).await
+        lattice.answer_calls(options, Arc::new(Served(self.clone()))).await
     }
 }
 
 /// Calls over NATS.
-struct Served {
-    recorder: Recorder,
-    lattice: Lattice,
-    key: ActorKey,
-}
+struct Served(Recorder);
 
-impl Served {
-    async fn outcome(&self, call: &Invocation<'_>) -> Result<Bytes, Error> {
-        let payload = match &call.body_ref {
-            Some(reference) => bodies::fetch(&self.lattice, reference).await?,
-            None => Bytes::copy_from_slice(call.msg),
+impl Answering for Served {
+    async fn answer(&self, call: Incoming<'_>) -> Answered {
+        let Some(link) = call.link.and_then(|link| link.parse().ok()) else {
+            let nameless = "a provider names the link";
+            return Err(Error::not_started(ErrorCode::BadRequest, nameless)).into();
         };
-        let link = call.link.and_then(|link| link.parse().ok()).ok_or_else(|| {
-            Error::not_started(ErrorCode::BadRequest, "a provider names the link")
-        })?;
-        self.recorder.answer(link, call.operation.to_owned(), payload, None).await
-    }
-}
-
-impl Handler for Served {
-    async fn handle(&self, message: async_nats::Message) {
-        let Some(reply_to) = message.reply else { return };
-        let Ok(call) = Invocation::decode(&message.payload) else { return };
-        let outcome = self.outcome(&call).await;
-        let outcome: Outcome<&[u8]> = match &outcome {
-            Ok(payload) => Ok(payload),
-            Err(error) => Err(error.clone()),
-        };
-        if let Ok(bytes) = Reply::new(call.id, self.key.as_str(), outcome).encode() {
-            // Whoever asked may have gone.
-            let _ = self.lattice.nats().publish(reply_to, bytes.into()).await;
-        }
+        let payload = Bytes::copy_from_slice(call.payload);
+        Answered::from(self.0.answer(link, call.operation.to_owned(), payload, None).await)
     }
 
-    async fn refuse(&self, _: async_nats::Message) {}
+    fn overloaded(&self) -> Error {
+        Error::not_started(ErrorCode::Busy, "a suite does not ask so much at once")
+    }
 }

@@ -1,8 +1,6 @@
 //! Asks the store in the words of the contract, with keys that nobody else uses.
 
 use std::fmt::Debug;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use lattice_protocol::contract::keyvalue::{
     CompareAndDelete, CompareAndSet, Condition, Contains, Increment, Key, KeyPage, Keys, Length,
@@ -14,9 +12,8 @@ use lattice_protocol::{Error, ErrorCode};
 
 use super::Outcome;
 use crate::Link;
-
-/// Tells the runs of one process apart.
-static RUNS: AtomicU32 = AtomicU32::new(0);
+pub use crate::checks::same;
+use crate::checks::unique;
 
 /// Asks a store over one link.
 #[derive(Clone)]
@@ -28,14 +25,6 @@ pub struct Desk {
 /// Bytes as the contract has them in lists.
 pub fn items<T: AsRef<[u8]>>(items: impl IntoIterator<Item = T>) -> Vec<ByteBuf> {
     items.into_iter().map(|item| ByteBuf::from(item.as_ref())).collect()
-}
-
-/// Fails unless what was found is what was wanted.
-pub fn same<T: PartialEq + Debug>(what: &str, found: T, wanted: T) -> Outcome {
-    if found == wanted {
-        return Ok(());
-    }
-    Err(format!("{what}: found {}, wanted {}", short(&found), short(&wanted)))
 }
 
 /// Fails unless the store answered with an error of `code`, one that says that nothing was done.
@@ -75,10 +64,7 @@ impl<T> Told<T> for Asked<T> {
 impl Desk {
     /// Begins a run.
     pub fn new(link: &Link) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let run = RUNS.fetch_add(1, Ordering::Relaxed);
-        let run = format!("{:x}-{:x}-{run}", now.as_nanos(), std::process::id());
-        Self { link: link.clone(), run }
+        Self { link: link.clone(), run: unique("run") }
     }
 
     /// Asks over another link, in the same run.

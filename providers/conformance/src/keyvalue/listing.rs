@@ -135,7 +135,7 @@ async fn cursors(desk: &Desk) -> Outcome {
                 same("strange keys", strange, 0)?;
             }
             Err(error) => {
-                same(cursor, (error.code, error.started), (ErrorCode::BadRequest, false))?
+                same(cursor, (error.code, error.started), (ErrorCode::BadRequest, false))?;
             }
         }
     }
