@@ -12,8 +12,9 @@ use async_nats::jetstream::{self};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use lattice_protocol::{Error, subjects};
+use mesh_provider::blobstore::no_container;
 
-use crate::fault::{failed, no_container, no_stream, said};
+use crate::fault::{failed, no_stream, said};
 
 /// The API's code for a wrong expectation that a server of a cluster answers without the sequence.
 const WRONG_LAST_SEQUENCE_CONSTANT: u64 = 10_164;

@@ -6,6 +6,7 @@ use futures_util::TryStreamExt;
 use lattice_client::Lattice;
 use lattice_protocol::contract::blobstore::Containers;
 use lattice_protocol::{Error, subjects};
+use mesh_provider::blobstore::Page;
 
 use crate::bucket::Bucket;
 use crate::fault::{bad, failed};
@@ -68,66 +69,4 @@ pub async fn list(
     }
     let (containers, cursor) = page.end();
     Ok(Containers { containers, cursor })
-}
-
-/// The least names after a cursor, of names in any order: never holds more than a page.
-pub struct Page {
-    cursor: String,
-    entries: usize,
-    names: BTreeSet<String>,
-}
-
-impl Page {
-    /// Begins a page of at most `entries` names that are greater than the cursor.
-    pub fn new(cursor: Option<&str>, entries: usize) -> Self {
-        Self { cursor: cursor.unwrap_or_default().to_owned(), entries, names: BTreeSet::new() }
-    }
-
-    /// Takes a name that may belong to the page.
-    pub fn offer(&mut self, name: &str) {
-        let full = self.names.len() > self.entries;
-        let beyond = full && self.names.last().is_some_and(|last| name >= last.as_str());
-        if name <= self.cursor.as_str() || beyond {
-            return;
-        }
-        self.names.insert(name.to_owned());
-        if self.names.len() > self.entries + 1 {
-            self.names.pop_last();
-        }
-    }
-
-    /// Returns the names, and the cursor where others follow.
-    pub fn end(mut self) -> (Vec<String>, Option<String>) {
-        let more = self.names.len() > self.entries;
-        if more {
-            self.names.pop_last();
-        }
-        let cursor = self.names.last().cloned().filter(|_| more);
-        (self.names.into_iter().collect(), cursor)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pages_have_every_name_once_and_in_order() {
-        let all: Vec<String> = (0..25).map(|n| format!("n{:02}", n * 7 % 25)).collect();
-        let (mut seen, mut cursor) = (Vec::new(), None::<String>);
-        loop {
-            let mut page = Page::new(cursor.as_deref(), 10);
-            all.iter().for_each(|name| page.offer(name));
-            let (names, next) = page.end();
-            assert!(names.len() <= 10);
-            seen.extend(names);
-            cursor = next;
-            if cursor.is_none() {
-                break;
-            }
-        }
-        let mut sorted = all;
-        sorted.sort();
-        assert_eq!(seen, sorted);
-    }
 }

@@ -57,18 +57,6 @@ fn maybe(doing: Doing, code: ErrorCode) -> bool {
     doing == Doing::Writes && !refused
 }
 
-/// Returns the error of a container that does not exist.
-pub fn no_container(name: &str) -> Error {
-    Error::not_started(ErrorCode::NotFound, format!("there is no container {name}"))
-        .with_detail("what", "container")
-}
-
-/// Returns the error of an upload that does not exist.
-pub fn no_upload() -> Error {
-    Error::not_started(ErrorCode::NotFound, "there is no such upload: it was finished or forgotten")
-        .with_detail("what", "upload")
-}
-
 /// Returns the error of a request that makes no sense.
 pub fn bad(why: impl Into<String>) -> Error {
     Error::not_started(ErrorCode::BadRequest, why)

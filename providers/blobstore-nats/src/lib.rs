@@ -24,7 +24,6 @@ mod meta;
 mod read;
 mod store;
 mod sweep;
-mod tenant;
 mod upload;
 
 use std::sync::Arc;
@@ -64,7 +63,7 @@ impl Provider for BlobStoreNats {
     fn open<'a>(&'a self, link: &'a Link) -> BoxFuture<'a, Result<Arc<dyn Answers>, Error>> {
         Box::pin(async move {
             link.config.only(&["prefix"])?;
-            let tenant = tenant::tenant(link)?;
+            let tenant = mesh_provider::blobstore::tenant(link)?;
             self.reach().await?;
             let source = link.id.source.as_str().to_owned();
             let store = Store::new(self.lattice.clone(), &tenant, source);

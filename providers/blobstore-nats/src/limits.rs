@@ -2,8 +2,6 @@
 
 use lattice_protocol::contract::limits::blobstore as contract;
 
-/// Length of the name of tenants that share a store explicitly.
-pub const TENANT_BYTES_MAX: usize = 32;
 /// Bytes of a block: a message of the stream. What object stores use by default, so that a blob
 /// does not hold up the calls on the same connection.
 pub const BLOCK_BYTES: usize = 128 * 1024;

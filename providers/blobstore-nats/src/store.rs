@@ -12,11 +12,12 @@ use lattice_protocol::contract::blobstore::{
 use lattice_protocol::contract::{Empty, Existed};
 use lattice_protocol::{Error, ErrorCode, subjects};
 use mesh_provider::CallInfo;
+use mesh_provider::blobstore::{Page, no_container, no_upload, parse_token, token};
 use mesh_provider::contract::BlobStore;
 
 use crate::bucket::Bucket;
-use crate::containers::{self, Page};
-use crate::fault::{Doing, bad, contended, no_container, no_upload, within};
+use crate::containers;
+use crate::fault::{Doing, bad, contended, within};
 use crate::meta::{self, Blocks};
 use crate::sweep::Sweeper;
 use crate::upload::{self, Record, State};
@@ -45,7 +46,7 @@ impl Store {
 
     /// Returns the bucket of an upload, and its version.
     async fn uploading<'a>(&self, token: &'a str) -> Result<(Bucket, &'a str), Error> {
-        let (container, version) = upload::parse(token).ok_or_else(no_upload)?;
+        let (container, version) = parse_token(token).ok_or_else(no_upload)?;
         Ok((self.bucket(container).await?, version))
     }
 
@@ -114,7 +115,7 @@ impl Store {
     }
 
     async fn abort(&self, token: &str) -> Result<Empty, Error> {
-        let Some((container, version)) = upload::parse(token) else { return Ok(Empty {}) };
+        let Some((container, version)) = parse_token(token) else { return Ok(Empty {}) };
         let bucket = self.bucket(container).await?;
         for _ in 0..limits::COMMIT_TRIES {
             let upload = match upload::open(&bucket, version, &self.source).await {
@@ -242,7 +243,7 @@ impl BlobStore for Store {
             }
             self.sweeper.sweep(&bucket).await;
             let upload = upload::begin(&bucket, &self.record(State::Open, put)).await?;
-            Ok(Upload { upload: upload::token(&container, &upload.version) })
+            Ok(Upload { upload: token(&container, &upload.version) })
         })
         .await
     }

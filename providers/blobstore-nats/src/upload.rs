@@ -9,10 +9,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_nats::HeaderMap;
 use async_nats::datetime::DateTime;
 use lattice_protocol::{Error, ErrorCode, subjects};
+use mesh_provider::blobstore::no_upload;
 use serde::{Deserialize, Serialize};
 
 use crate::bucket::{Bucket, message};
-use crate::fault::{contended, no_upload};
+use crate::fault::contended;
 use crate::limits;
 use crate::meta::{self, About};
 
@@ -163,38 +164,9 @@ fn now_ms() -> i128 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis().cast_signed())
 }
 
-/// Returns the token of an upload. It leads to a container of the link that it is used over, and
-/// the record says whose it is.
-pub fn token(container: &str, version: &str) -> String {
-    format!("{container}.{version}")
-}
-
-/// Takes a token apart; nothing else than what [`token`] makes may become part of a subject.
-pub fn parse(token: &str) -> Option<(&str, &str)> {
-    let (container, version) = token.split_once('.')?;
-    let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let named = (3..=63).contains(&container.len())
-        && container.bytes().all(|byte| lower(byte) || byte == b'-');
-    let made = version.len() == 32 && version.bytes().all(lower);
-    (named && made).then_some((container, version))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_tokens_become_part_of_a_subject() {
-        let version = uuid::Uuid::now_v7().simple().to_string();
-        let made = token("a-1", &version);
-        assert_eq!(parse(&made), Some(("a-1", version.as_str())));
-        let wild = format!("a-1.{}*", &version[1..]);
-        for wrong in
-            ["", "a-1", "a-1.*", "a.>", &wild, &format!("*.{version}"), &format!("{made}.x")]
-        {
-            assert_eq!(parse(wrong), None, "{wrong}");
-        }
-    }
 
     #[test]
     fn an_upload_is_idle_after_its_time() {

@@ -10,6 +10,7 @@
 //! | [`Provider`] | what a provider is |
 //! | [`contract`] | a trait a contract |
 //! | [`Link`], [`Config`] | a link and its settings |
+//! | [`blobstore`] | what every backend of `mesh:blobstore` decides alike |
 //! | [`keyvalue`] | what every backend of `mesh:keyvalue` decides alike |
 //! | [`Actors`] | calls of a provider to its actors |
 //! | [`ProviderHost`] | the links of a provider, and the calls over them |
@@ -17,6 +18,7 @@
 
 mod actors;
 mod answering;
+pub mod blobstore;
 mod context;
 pub mod contract;
 mod control;
