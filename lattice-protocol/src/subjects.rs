@@ -38,8 +38,12 @@ pub mod header {
     pub const KEYVALUE_EXPIRES: &str = "Mesh-Expires-Ms";
     /// On a block of a blob: where in the blob it begins.
     pub const BLOB_OFFSET: &str = "Mesh-Blob-Offset";
-    /// On the last block of a chunk of a blob: how far the hash of the blob is.
+    /// On a block of a blob: how far the hash is at the end of the last chunk that is whole.
     pub const BLOB_HASH: &str = "Mesh-Blob-Hash";
+    /// On a block of a blob: the sequence of the block before.
+    pub const BLOB_BEFORE: &str = "Mesh-Blob-Before";
+    /// On the last block of a chunk of a blob: the chunk is whole.
+    pub const BLOB_WHOLE: &str = "Mesh-Blob-Whole";
 }
 
 /// First token of every subject.

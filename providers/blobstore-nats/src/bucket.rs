@@ -85,6 +85,16 @@ impl Bucket {
         }
     }
 
+    /// Returns the message of a subject that has a sequence.
+    pub async fn at(&self, subject: &str, sequence: u64) -> Result<Option<StreamMessage>, Error> {
+        match self.stream.get_raw_message(sequence).await {
+            Ok(message) => Ok(Some(message).filter(|found| found.subject.as_str() == subject)),
+            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
+            Err(error) if no_stream(&error) => Err(no_container(&self.container)),
+            Err(error) => Err(failed("read", &error)),
+        }
+    }
+
     /// Returns the first message of a subject from `sequence` on, as any replica knows it.
     pub async fn next(&self, subject: &str, sequence: u64) -> Result<Option<StreamMessage>, Error> {
         match self.stream.direct_get_next_for_subject(subject, Some(sequence)).await {
@@ -142,10 +152,13 @@ impl Bucket {
         }
     }
 
-    /// Removes one message.
-    pub async fn delete_message(&self, sequence: u64) -> Result<(), Error> {
-        let deleted = self.stream.delete_message(sequence).await;
-        deleted.map(drop).map_err(|error| failed("remove", &error))
+    /// Removes one message of a subject; that it is gone already is no fault.
+    pub async fn delete_message(&self, subject: &str, sequence: u64) -> Result<(), Error> {
+        let Err(error) = self.stream.delete_message(sequence).await else { return Ok(()) };
+        match self.at(subject, sequence).await? {
+            None => Ok(()),
+            Some(_) => Err(failed("remove", &error)),
+        }
     }
 
     /// Calls `each` with what stands for the wildcard in each subject that has messages.

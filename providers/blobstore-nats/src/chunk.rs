@@ -1,11 +1,16 @@
-//! The blocks of an upload: a chunk is several of them, and counts when its last one is there.
+//! The chunks of an upload: each is several blocks, and counts when its last one is there.
+//!
+//! Blocks are stored one after the other, each where the one before is still the last, so that of
+//! two writers only one goes on. Whoever finds a chunk that is not whole first stores a block without
+//! bytes after it: from then on nobody else adds to that chunk, and its blocks are removed. The oldest
+//! goes first, so that whoever has to go on with that finds the others.
 
-use async_nats::HeaderMap;
 use bytes::Bytes;
-use lattice_protocol::subjects::{self, header};
-use lattice_protocol::{Error, ErrorCode};
+use lattice_protocol::contract::limits::blobstore as contract;
+use lattice_protocol::{Error, subjects};
 
-use crate::bucket::{Bucket, message};
+use crate::block::{Block, Stored, cut};
+use crate::bucket::Bucket;
 use crate::fault::contended;
 use crate::hash::Hash;
 use crate::limits;
@@ -14,64 +19,100 @@ use crate::meta::Blocks;
 /// How far an upload is.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
-    /// Bytes that were received.
-    pub received: u64,
-    /// Sequence of the last block.
-    pub last: u64,
     /// The hash of what was received.
     pub hash: Hash,
+    /// Sequence of the last block.
+    pub last: u64,
+    /// The last block where a chunk is not whole: broken off, or being written.
+    open: Option<Stored>,
+    /// The block without bytes that took the place of a chunk.
+    mark: Option<u64>,
 }
 
-/// Finds out how far an upload is. What is there of a chunk that was broken off is removed: the
-/// next one at its place may have other bytes.
-pub async fn progress(bucket: &Bucket, version: &str) -> Result<Progress, Error> {
-    let subject = subjects::object_blocks(&bucket.name, version);
-    // A chunk has no more blocks than this, and only one may be broken off.
-    let most = lattice_protocol::contract::limits::blobstore::CHUNK_BYTES_MAX / limits::BLOCK_BYTES;
-    for _ in 0..=most {
-        let Some(last) = bucket.last(&subject).await? else { return Ok(Progress::default()) };
-        let text = |name: &str| last.headers.get(name).map(|value| value.as_str());
-        if let Some(hash) = text(header::BLOB_HASH) {
-            let hash = Hash::load(hash).ok_or_else(unreadable)?;
-            let offset: u64 = text(header::BLOB_OFFSET)
-                .and_then(|text| text.parse().ok())
-                .ok_or_else(unreadable)?;
-            let received = offset + last.payload.len() as u64;
-            return Ok(Progress { received, last: last.sequence, hash });
-        }
-        bucket.delete_message(last.sequence).await?;
+impl Progress {
+    /// Returns how many bytes were received.
+    pub fn received(&self) -> u64 {
+        self.hash.length()
     }
-    Err(contended("the upload"))
 }
 
-/// Adds a chunk to an upload. Its blocks are stored one after the other, each where the one before
-/// is still the last: two that add the same chunk at once do not add it twice.
+/// Finds out how far an upload is.
+pub async fn look(bucket: &Bucket, version: &str) -> Result<Progress, Error> {
+    let subject = subjects::object_blocks(&bucket.name, version);
+    let Some(last) = bucket.last(&subject).await? else { return Ok(Progress::default()) };
+    let stored = Stored::read(&last)?;
+    let (hash, last) = (stored.hash.clone(), stored.sequence);
+    let open = Some(stored).filter(|stored| !stored.whole);
+    Ok(Progress { hash, last, open, mark: None })
+}
+
+/// Removes what is there of a chunk that is not whole: the next one at its place may have other
+/// bytes.
+pub async fn tidy(bucket: &Bucket, version: &str, at: Progress) -> Result<Progress, Error> {
+    let Progress { hash, last, open: Some(newest), .. } = at else { return Ok(at) };
+    let subject = subjects::object_blocks(&bucket.name, version);
+    let (offset, saved) = (hash.length(), hash.save());
+    let mark = Block { offset, bytes: Bytes::new(), hash: saved, whole: false };
+    let marked = bucket.publish(subject.clone(), mark.message(last), Some(last)).await?;
+    let mark = marked.ok_or_else(|| contended("the upload"))?;
+    let mut parts = Vec::new();
+    let mut next = Some(newest);
+    while let Some(part) = next.filter(|part| !part.whole) {
+        parts.push(part.sequence);
+        if parts.len() > limits::OPEN_BLOCKS_MAX {
+            return Err(contended("the upload"));
+        }
+        next = match part.before {
+            0 => None,
+            before => bucket.at(&subject, before).await?.as_ref().map(Stored::read).transpose()?,
+        };
+    }
+    for sequence in parts.into_iter().rev() {
+        bucket.delete_message(&subject, sequence).await?;
+    }
+    Ok(Progress { hash, last: mark, open: None, mark: Some(mark) })
+}
+
+/// Leaves nothing but chunks that are whole: so an upload ends.
+pub async fn settle(bucket: &Bucket, version: &str, at: Progress) -> Result<Progress, Error> {
+    let Some(mark) = tidy(bucket, version, at.clone()).await?.mark else { return Ok(at) };
+    let subject = subjects::object_blocks(&bucket.name, version);
+    bucket.delete_message(&subject, mark).await?;
+    let now = look(bucket, version).await?;
+    if now.open.is_some() || now.received() != at.received() {
+        return Err(contended("the upload"));
+    }
+    Ok(now)
+}
+
+/// Adds a chunk to an upload that is tidy.
 pub async fn add(
     bucket: &Bucket,
     version: &str,
-    mut at: Progress,
+    at: Progress,
     chunk: Bytes,
 ) -> Result<Progress, Error> {
     let subject = subjects::object_blocks(&bucket.name, version);
-    at.hash.update(&chunk);
-    for (block, headers) in blocks(at.received, &chunk, &at.hash) {
-        let length = block.len() as u64;
-        let stored =
-            bucket.publish(subject.clone(), message(headers, block), Some(at.last)).await?;
-        at.last = stored.ok_or_else(|| contended("the upload"))?;
-        at.received += length;
+    let (hash, blocks) = cut(&at.hash, &chunk);
+    let mut last = at.last;
+    for block in blocks {
+        let stored = bucket.publish(subject.clone(), block.message(last), Some(last)).await?;
+        last = stored.ok_or_else(|| contended("the upload"))?;
     }
-    Ok(at)
+    // Other programs take a block without bytes for the end.
+    if let Some(mark) = at.mark {
+        bucket.delete_message(&subject, mark).await?;
+    }
+    Ok(Progress { hash, last, open: None, mark: None })
 }
 
 /// Stores the blocks of a blob that came whole: nobody else knows its version, so that none has to
 /// wait for the one before.
 pub async fn add_whole(bucket: &Bucket, version: &str, body: Bytes) -> Result<Blocks, Error> {
     let subject = subjects::object_blocks(&bucket.name, version);
-    let mut hash = Hash::default();
-    hash.update(&body);
-    let stored = blocks(0, &body, &hash)
-        .map(|(block, headers)| bucket.publish(subject.clone(), message(headers, block), None));
+    let (hash, blocks) = cut(&Hash::default(), &body);
+    let stored =
+        blocks.into_iter().map(|block| bucket.publish(subject.clone(), block.message(0), None));
     let stored = futures_util::future::try_join_all(stored).await?;
     let sequences = || stored.iter().copied().flatten();
     Ok(Blocks {
@@ -82,40 +123,5 @@ pub async fn add_whole(bucket: &Bucket, version: &str, body: Bytes) -> Result<Bl
     })
 }
 
-/// Cuts a chunk into blocks that say where they belong; the last one says how far the hash is.
-fn blocks(begin: u64, chunk: &Bytes, hash: &Hash) -> impl Iterator<Item = (Bytes, HeaderMap)> {
-    let saved = hash.save();
-    let length = chunk.len();
-    let chunk = chunk.clone();
-    (0..length).step_by(limits::BLOCK_BYTES).map(move |from| {
-        let to = (from + limits::BLOCK_BYTES).min(length);
-        let mut headers = HeaderMap::new();
-        headers.insert(header::BLOB_OFFSET, (begin + from as u64).to_string());
-        if to == length {
-            headers.insert(header::BLOB_HASH, saved.as_str());
-        }
-        (chunk.slice(from..to), headers)
-    })
-}
-
-fn unreadable() -> Error {
-    Error::not_started(ErrorCode::Internal, "another program wrote to the upload")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_chunk_is_cut_into_blocks_of_which_the_last_ends_it() {
-        let all = |length: usize| -> Vec<(usize, bool)> {
-            blocks(7, &vec![0; length].into(), &Hash::default())
-                .map(|(block, headers)| (block.len(), headers.get(header::BLOB_HASH).is_some()))
-                .collect()
-        };
-        let block = limits::BLOCK_BYTES;
-        assert_eq!(all(0), []);
-        assert_eq!(all(block), [(block, true)]);
-        assert_eq!(all(2 * block + 1), [(block, false), (block, false), (1, true)]);
-    }
-}
+// A chunk that is not whole has fewer blocks, whatever was stored to take its place.
+const _: () = assert!(contract::CHUNK_BYTES_MAX / limits::BLOCK_BYTES < limits::OPEN_BLOCKS_MAX);

@@ -32,6 +32,11 @@ impl Default for Hash {
 }
 
 impl Hash {
+    /// Returns how many bytes there were.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
     /// Adds bytes.
     pub fn update(&mut self, mut bytes: &[u8]) {
         self.length = self.length.wrapping_add(bytes.len() as u64);

@@ -14,6 +14,7 @@
 //! somebody writes its first blob may take that with it. Uploads that got no chunk for ten minutes
 //! are removed when another one begins. With three servers or more there are three copies.
 
+mod block;
 mod bucket;
 mod chunk;
 mod containers;

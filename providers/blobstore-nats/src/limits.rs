@@ -5,6 +5,8 @@ use lattice_protocol::contract::limits::blobstore as contract;
 /// Bytes of a block: a message of the stream. What object stores use by default, so that a blob
 /// does not hold up the calls on the same connection.
 pub const BLOCK_BYTES: usize = 128 * 1024;
+/// Blocks that may be there of a chunk that is not whole.
+pub const OPEN_BLOCKS_MAX: usize = 128;
 /// Bytes of a blob.
 pub const BLOB_BYTES_MAX: u64 = 1 << 40;
 /// Time that is left for the answer when the store is given up.

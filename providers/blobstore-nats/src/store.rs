@@ -75,28 +75,30 @@ impl Store {
         if upload.record.state != State::Open {
             return Err(no_upload());
         }
-        let at = chunk::progress(&bucket, version).await?;
-        let end = offset.saturating_add(body.len() as u64);
-        if end <= at.received {
-            return Ok(Received { received: at.received });
+        let at = chunk::look(&bucket, version).await?;
+        let (end, received) = (offset.saturating_add(body.len() as u64), at.received());
+        if end <= received {
+            return Ok(Received { received });
         }
-        if offset != at.received {
-            let received = at.received;
+        if offset != received {
             return Err(bad(format!("the chunk begins at {offset}, but {received} were received")));
         }
         room(end)?;
+        let at = chunk::tidy(&bucket, version, at).await?;
         let at = chunk::add(&bucket, version, at, Bytes::from(body)).await?;
-        Ok(Received { received: at.received })
+        Ok(Received { received: at.received() })
     }
 
     async fn finish(&self, finish: FinishPut) -> Result<Info, Error> {
         let (bucket, version) = self.uploading(&finish.upload).await?;
         let mut upload = upload::open(&bucket, version, &self.source).await.map_err(as_upload)?;
-        let at = chunk::progress(&bucket, version).await?;
-        if at.received != finish.size {
-            let (received, size) = (at.received, finish.size);
+        let at = chunk::look(&bucket, version).await?;
+        let received = at.received();
+        if received != finish.size {
+            let size = finish.size;
             return Err(bad(format!("{received} bytes were received, and the blob has {size}")));
         }
+        let at = chunk::settle(&bucket, version, at).await?;
         let digest = at.hash.finish();
         let found = data_encoding::HEXLOWER.encode(&digest);
         if let Some(wanted) = finish.digest.filter(|wanted| wanted.as_str() != found) {
@@ -108,7 +110,7 @@ impl Store {
         }
         let first = bucket.next(&subjects::object_blocks(&bucket.name, version), 1).await?;
         let first = first.map_or(1, |first| first.sequence);
-        let blocks = Blocks { size: at.received, first, last: at.last, digest };
+        let blocks = Blocks { size: received, first, last: at.last, digest };
         let info = meta::commit(&bucket, version, upload.record.about(), blocks).await?;
         ended(&bucket, version).await;
         Ok(info)

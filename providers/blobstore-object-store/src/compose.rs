@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use data_encoding::HEXLOWER;
 use futures_util::{StreamExt, TryStreamExt};
-use lattice_protocol::Error;
 use lattice_protocol::contract::blobstore::Info;
-use lattice_protocol::names::Digest;
+use lattice_protocol::names::{Digest, NameError};
+use lattice_protocol::{Error, ErrorCode};
 use mesh_provider::blobstore::no_upload;
 use object_store::path::Path;
 use object_store::{MultipartUpload, PutMultipartOptions};
@@ -79,11 +80,15 @@ async fn write(
     mut info: Info,
     upload: &mut dyn MultipartUpload,
 ) -> Result<Info, Error> {
-    let mut hash = Sha256::new();
+    // S3 can't be told a digest any more; the hash is for nothing where nobody asks.
+    let wanted = plan.wanted.is_some() || objects.layout.form == Form::Folder;
+    let mut hash = wanted.then(Sha256::new);
     let mut part = BytesMut::with_capacity(limits::PART_BYTES);
     let mut read = std::pin::pin!(read(objects, plan));
     while let Some(chunk) = read.try_next().await? {
-        hash.update(&chunk);
+        if let Some(hash) = &mut hash {
+            hash.update(&chunk);
+        }
         let mut rest = chunk;
         while !rest.is_empty() {
             // Some stores want all parts but the last one to be of one size.
@@ -96,20 +101,23 @@ async fn write(
             }
         }
     }
-    let digest: Digest = data_encoding::HEXLOWER
-        .encode(&hash.finalize())
-        .parse()
-        .map_err(|_| bad("the digest can't be written"))?;
-    check(&plan.wanted, &digest)?;
+    if let Some(hash) = hash {
+        let digest: Digest = HEXLOWER.encode(&hash.finalize()).parse().map_err(unwritable)?;
+        check(&plan.wanted, &digest)?;
+        info.digest = Some(digest);
+    }
     if objects.layout.form == Form::Folder {
-        info.digest = Some(digest.clone());
         part.extend_from_slice(&folder::footer(&info)?);
     }
     if !part.is_empty() {
         put_part(upload, part.freeze()).await?;
     }
     let done = upload.complete().await.map_err(|error| failed("write", &error))?;
-    Ok(Info { digest: Some(digest), ..objects.written(info, done.e_tag) })
+    Ok(objects.written(info, done.e_tag))
+}
+
+fn unwritable(error: NameError) -> Error {
+    Error::not_started(ErrorCode::Internal, error.to_string())
 }
 
 async fn put_part(upload: &mut dyn MultipartUpload, part: Bytes) -> Result<(), Error> {

@@ -125,8 +125,9 @@ async fn reach(store: &AmazonS3, layout: &Layout) -> Result<(), Error> {
     let first = async { store.list(Some(&marks)).try_next().await };
     match tokio::time::timeout(bound, first).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(object_store::Error::NotFound { source, .. })) => {
-            Err(wrong("bucket", format!("names none: {source}")))
+        // The crate has no kind of its own for it.
+        Ok(Err(error)) if error.to_string().contains("NoSuchBucket") => {
+            Err(wrong("bucket", "names none that there is"))
         }
         Ok(Err(error)) => Err(failed("list the bucket", &error)),
         Err(_) => {
