@@ -102,7 +102,10 @@ async fn write(
         }
     }
     if let Some(hash) = hash {
-        let digest: Digest = HEXLOWER.encode(&hash.finalize()).parse().map_err(unwritable)?;
+        let digest: Digest =
+            HEXLOWER.encode(&hash.finalize()).parse().map_err(|error: NameError| {
+                Error::not_started(ErrorCode::Internal, error.to_string())
+            })?;
         check(&plan.wanted, &digest)?;
         info.digest = Some(digest);
     }
@@ -113,11 +116,7 @@ async fn write(
         put_part(upload, part.freeze()).await?;
     }
     let done = upload.complete().await.map_err(|error| failed("write", &error))?;
-    Ok(objects.written(info, done.e_tag))
-}
-
-fn unwritable(error: NameError) -> Error {
-    Error::not_started(ErrorCode::Internal, error.to_string())
+    Ok(objects.written(info, done.e_tag.as_deref()))
 }
 
 async fn put_part(upload: &mut dyn MultipartUpload, part: Bytes) -> Result<(), Error> {

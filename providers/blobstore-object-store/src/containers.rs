@@ -1,5 +1,8 @@
 //! The containers of a tenant: a mark each.
 
+use std::collections::BTreeMap;
+
+use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use lattice_protocol::Error;
 use lattice_protocol::contract::blobstore::{Blobs, Containers, List};
@@ -102,7 +105,7 @@ pub async fn list(
 pub async fn blobs(objects: &Objects, list: &List) -> Result<Blobs, Error> {
     let container = objects.layout.container(&list.container);
     let mut page = Page::new(list.cursor.as_deref(), list.entries() as usize);
-    let mut found = std::collections::BTreeMap::new();
+    let mut found = BTreeMap::new();
     let mut listed = objects_from(objects, &container, list);
     while let Some(meta) = listed.next().await {
         let meta = meta.map_err(|error| failed("list", &error))?;
@@ -139,7 +142,7 @@ fn objects_from(
     objects: &Objects,
     container: &Path,
     list: &List,
-) -> futures_util::stream::BoxStream<'static, object_store::Result<ObjectMeta>> {
+) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
     if !objects.layout.is_ordered() {
         return objects.store.list(Some(container));
     }

@@ -1,5 +1,6 @@
 //! A store's objects as blobs: what is said about them, and their bytes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -114,7 +115,7 @@ impl Objects {
             modified_at_ms: u64::try_from(modified).unwrap_or(0),
             digest: None,
             content_type: None,
-            metadata: Default::default(),
+            metadata: BTreeMap::new(),
         })
     }
 
@@ -155,13 +156,13 @@ impl Objects {
         };
         let done = self.store.put_opts(path, payload, options).await;
         let done = done.map_err(|error| failed("write", &error))?;
-        Ok(self.written(info, done.e_tag))
+        Ok(self.written(info, done.e_tag.as_deref()))
     }
 
     /// Says which version was written.
-    pub fn written(&self, info: Info, etag: Option<String>) -> Info {
+    pub fn written(&self, info: Info, etag: Option<&str>) -> Info {
         let modified = i64::try_from(info.modified_at_ms).unwrap_or(0);
-        Info { version: version(etag.as_deref(), modified, info.size), ..info }
+        Info { version: version(etag, modified, info.size), ..info }
     }
 }
 
@@ -178,7 +179,7 @@ pub fn described(
     name: String,
     size: u64,
     content_type: Option<String>,
-    metadata: std::collections::BTreeMap<String, String>,
+    metadata: BTreeMap<String, String>,
 ) -> Info {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let modified_at_ms = u64::try_from(since.as_millis()).unwrap_or(0);

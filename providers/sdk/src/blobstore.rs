@@ -152,7 +152,7 @@ mod tests {
                 break;
             }
         }
-        let mut sorted = all.clone();
+        let mut sorted = all;
         sorted.sort();
         assert_eq!(seen, sorted);
     }

@@ -14,6 +14,7 @@ use crate::{Link, Report};
 
 pub(super) async fn suite(report: &mut Report, store: &Store, other: &Link) {
     report.check("20 MiB come in chunks, some of them twice", large(store)).await;
+    report.check("a chunk that comes twice at once is added once", twice_at_once(store)).await;
     report.check("chunks of any size make a blob", uneven(store)).await;
     report.check("a gap or an overlap is refused", gaps(store)).await;
     report.check("another size is refused, and the upload goes on", wrong_size(store)).await;
@@ -77,6 +78,37 @@ async fn large(store: &Store) -> Result<(), String> {
         same("the digest", digest, Digest::of(&body))?;
     }
     same("whether it was there", store.delete("large").await?, true)
+}
+
+/// One of the two may be told to try again; whatever comes of both, the bytes are right.
+async fn twice_at_once(store: &Store) -> Result<(), String> {
+    for round in 0..4_u64 {
+        let body = bytes(2_500_000, 400 + round);
+        let (upload, mut offset) = (store.begin("twice").await?, 0);
+        for chunk in body.chunks(1_000_000) {
+            let (one, two) = tokio::join!(
+                store.chunk(&upload, offset, chunk),
+                store.chunk(&upload, offset, chunk)
+            );
+            for added in [one, two] {
+                if let Err(error) = added
+                    && error.code != ErrorCode::Busy
+                {
+                    return Err(format!("a chunk that came twice at once fails with {error}"));
+                }
+            }
+            let received =
+                store.chunk(&upload, offset, chunk).await.map_err(|error| text(&error))?;
+            offset += chunk.len() as u64;
+            same("what was received", received, offset)?;
+        }
+        store
+            .finish(&upload, offset, Some(Digest::of(&body)))
+            .await
+            .map_err(|error| text(&error))?;
+        same_bytes("the blob", &store.get("twice").await?.body, &body)?;
+    }
+    same("whether it was there", store.delete("twice").await?, true)
 }
 
 async fn uneven(store: &Store) -> Result<(), String> {
