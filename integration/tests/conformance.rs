@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use integration::harness::{
-    Meshctl, ProcessGuard, RedisServer, conformance_program, python_path, python_program, wait_for,
-    workspace_root,
+    Meshctl, ProcessGuard, RedisServer, S3Server, conformance_program, python_path, python_program,
+    wait_for, workspace_root,
 };
 use integration::testbed::{SOON, Testbed};
 use lattice_client::{Lattice, TraceContext};
@@ -15,6 +15,7 @@ use lattice_protocol::keys::{ActorKey, NodeKey, ProviderKey};
 use lattice_protocol::limits::WIRE_VERSION;
 use lattice_protocol::names::LinkName;
 use lattice_protocol::record::LinkRecord;
+use mesh_blobstore_object_store::{fs, s3};
 use mesh_conformance::{
     InProcess, Link, Linked, Recorder, Report, blobstore, http_client, keyvalue, logging,
     messaging, random, timer,
@@ -181,6 +182,21 @@ async fn the_blob_providers_conform() {
         tenant("b"),
         blobstore::suite
     );
+    both_ways!(bed, fs::ABOUT, fs::provider, tenant("a"), tenant("b"), blobstore::suite);
+    let server = S3Server::start().await.unwrap();
+    let url = server.url();
+    let in_bucket = |prefix: &str| {
+        settings([
+            ("bucket", S3Server::BUCKET),
+            ("endpoint", &url),
+            ("allow_http", "true"),
+            ("region", "eu-central-1"),
+            ("access_key_id", "key"),
+            ("secret_access_key", "secret"),
+            ("prefix", prefix),
+        ])
+    };
+    both_ways!(bed, s3::ABOUT, s3::provider, in_bucket("a"), in_bucket("b"), blobstore::suite);
 }
 
 #[tokio::test(flavor = "multi_thread")]

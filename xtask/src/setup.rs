@@ -32,7 +32,9 @@ impl Tools {
         let version = redis::version(&redis_server).unwrap_or_default();
         report("redis-server", &version, &redis_server);
         let tools = Self { nats_server: nats_server(&python)?, redis_server, python };
-        python_packages(&tools.python)?;
+        for packages in PYTHON_PACKAGES {
+            packages.install(&tools.python)?;
+        }
         javascript_packages()?;
         Ok(tools)
     }
@@ -107,20 +109,50 @@ fn will_do(version: &str) -> bool {
     }
 }
 
-/// Installs what the Python examples need.
-fn python_packages(python: &Path) -> anyhow::Result<()> {
-    let requirements = root().join("examples/callers/python/requirements.txt");
-    let folder = tools_folder().join("python");
-    // Packages with native parts fit one version of Python only.
-    let version = output(command(python, &root()).arg("--version"))?;
-    let wanted = format!("{version}\n{}", read(&requirements)?);
-    let stamp = Stamp::new(&folder, wanted);
-    if !stamp.fits() {
-        pip_install(python, &folder, &["--requirement", &requirements.display().to_string()])?;
-        stamp.write()?;
+/// Python packages in a folder of their own.
+struct PythonPackages {
+    /// What they are.
+    what: &'static str,
+    /// The file that lists them, in the repository.
+    listed: &'static str,
+    /// The folder within that of the tools.
+    folder: &'static str,
+    /// More for pip.
+    options: &'static [&'static str],
+}
+
+/// What the Python examples need, and the server by which the provider of S3 is tested.
+const PYTHON_PACKAGES: [PythonPackages; 2] = [
+    PythonPackages {
+        what: "Python packages",
+        listed: "examples/callers/python/requirements.txt",
+        folder: "python",
+        options: &[],
+    },
+    PythonPackages {
+        what: "server of S3",
+        listed: "integration/s3/requirements.txt",
+        folder: "s3",
+        options: &["--no-deps"],
+    },
+];
+
+impl PythonPackages {
+    fn install(&self, python: &Path) -> anyhow::Result<()> {
+        let listed = root().join(self.listed);
+        let folder = tools_folder().join(self.folder);
+        // Packages with native parts fit one version of Python only.
+        let version = output(command(python, &root()).arg("--version"))?;
+        let wanted = format!("{version}\n{}", read(&listed)?);
+        let stamp = Stamp::new(&folder, wanted);
+        if !stamp.fits() {
+            let listed = listed.display().to_string();
+            pip_install(python, &folder, &[self.options, &["--requirement", &listed]].concat())?;
+            stamp.write()?;
+        }
+        report(self.what, &format!("for {version}"), &folder);
+        Ok(())
     }
-    report("Python packages", &format!("for {version}"), &folder);
-    Ok(())
 }
 
 /// Installs Python packages into a folder of their own, which is there whole or not at all.

@@ -16,6 +16,7 @@ mod ports;
 mod process;
 mod programs;
 mod redis;
+mod s3;
 mod wait;
 
 pub use actors::{actor_module, actor_module_bytes};
@@ -29,7 +30,8 @@ pub use process::{ProcessGuard, Signal};
 pub use programs::{
     conformance_program, javascript_modules, mesh_node_program, meshctl_program,
     nats_server_program, programs_folder, python_path, python_program, redis_server_program,
-    workspace_root,
+    s3_path, workspace_root,
 };
 pub use redis::RedisServer;
+pub use s3::S3Server;
 pub use wait::{wait_for, wait_until};

@@ -89,6 +89,14 @@ pub fn python_path() -> anyhow::Result<PathBuf> {
     installed(workspace_root().join(".tools/python"))
 }
 
+/// Returns the folder of the server that speaks S3, for `PYTHONPATH`.
+///
+/// # Errors
+/// When set-up did not run.
+pub fn s3_path() -> anyhow::Result<PathBuf> {
+    installed(workspace_root().join(".tools/s3"))
+}
+
 /// Returns the folder of the JavaScript packages that set-up installed beside the example.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use lattice_protocol::Error;
 use lattice_protocol::keys::{KeyError, ProviderKey};
+use mesh_blobstore_object_store::{fs, s3};
 use mesh_http_server::{HttpServer, TlsFiles};
 use mesh_provider::{About, Context, Provider, ProviderHost};
 
@@ -17,8 +18,9 @@ use crate::shared::Shared;
 type Make = fn(&Context) -> Arc<dyn Provider>;
 
 /// Those that are the same on every node, so that each answers for all.
-const EVERYWHERE: [(About, Make); 8] = [
+const EVERYWHERE: [(About, Make); 9] = [
     (mesh_blobstore_nats::ABOUT, mesh_blobstore_nats::provider),
+    (s3::ABOUT, s3::provider),
     (mesh_http_client::ABOUT, mesh_http_client::provider),
     (mesh_keyvalue_nats::ABOUT, mesh_keyvalue_nats::provider),
     (mesh_keyvalue_redis::ABOUT, mesh_keyvalue_redis::provider),
@@ -29,8 +31,8 @@ const EVERYWHERE: [(About, Make); 8] = [
 ];
 
 /// Those that keep files: each node that has a folder for them answers for its own.
-const OF_THIS_NODE: [(About, Make); 1] =
-    [(mesh_keyvalue_embedded::ABOUT, mesh_keyvalue_embedded::provider)];
+const OF_THIS_NODE: [(About, Make); 2] =
+    [(fs::ABOUT, fs::provider), (mesh_keyvalue_embedded::ABOUT, mesh_keyvalue_embedded::provider)];
 
 /// Holds the key of a provider that keeps files, beside them.
 const KEY_FILE: &str = "provider.key";
