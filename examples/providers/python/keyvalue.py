@@ -69,8 +69,8 @@ def fitting(values):
     """As many of the values as one answer takes."""
     size, fit = 0, []
     for value in values:
-        size += len(value) + 5
-        if size > 800_000:
+        size += len(value)
+        if size > ITEMS:
             break
         fit.append(value)
     return fit

@@ -15,9 +15,12 @@ import sys
 
 import msgpack
 import nats
+from nats.js.api import ObjectStoreConfig
 from nats.js.errors import NotFoundError
 
-BIG = 1_040_000  # an answer must fit into one message of a NATS server as it comes
+BODY = 67_108_864  # bytes that a payload may have
+HEAD = 8_192  # bytes of a message that are left for all but the payload
+BODIES_LIVE_S = 600
 
 
 class Refused(Exception):
@@ -87,7 +90,7 @@ class Provider:
             reply["id"] = call["id"]
             if call["target"] != self.key:
                 raise Refused("bad_request", "the subject is that of another target")
-            reply["ok"] = await self.run(call)
+            reply.update(await self.packed(await self.run(call)))
         except Refused as refused:
             reply["err"] = refused.error
         except (KeyError, TypeError, ValueError) as error:
@@ -114,15 +117,29 @@ class Provider:
         if not isinstance(request, dict):
             raise Refused("bad_request", "a request is a map")
         opened = self.links[link][2]
-        answer = msgpack.packb(getattr(opened, call["operation"])(request))
-        if len(answer) > BIG:
-            raise Refused("too_large", "the answer would exceed one message", started=True)
-        return answer
+        return msgpack.packb(getattr(opened, call["operation"])(request))
+
+    # Payloads that are too large for one message travel through an object store.
+
+    async def packed(self, answer):
+        if len(answer) > BODY:
+            raise Refused("too_large", f"the answer exceeds {BODY} bytes", started=True)
+        if len(answer) + HEAD <= self.nats.max_payload:
+            return {"ok": answer}
+        name = os.urandom(16).hex()
+        await (await self.bodies()).put(name, answer)
+        digest = hashlib.sha256(answer).hexdigest()
+        return {"body_ref": {"object": name, "digest": digest, "length": len(answer)}}
+
+    async def bodies(self):
+        bucket, stream = f"mesh_{self.lattice}_bodies", self.nats.jetstream()
+        try:
+            return await stream.object_store(bucket)
+        except NotFoundError:
+            return await stream.create_object_store(bucket, ObjectStoreConfig(ttl=BODIES_LIVE_S))
 
     async def fetch(self, reference):
-        """Reads a payload that was too large for one message."""
-        bodies = await self.nats.jetstream().object_store(f"mesh_{self.lattice}_bodies")
-        body = (await bodies.get(reference["object"])).data
+        body = (await (await self.bodies()).get(reference["object"])).data
         if hashlib.sha256(body).hexdigest() != reference["digest"]:
             raise Refused("bad_request", "the payload is not what its reference says")
         return body
