@@ -23,6 +23,7 @@
 //! | [`answer`] | calls of an actor or provider, from message to reply |
 //! | [`registry`] | records with compare-and-set, the watch, the modules |
 //! | [`events`], [`presence`], [`control`] | what nodes tell and answer |
+//! | [`jetstream`] | what JetStream answered |
 //! | [`bodies`] | payloads that exceed one message |
 //! | [`keystore`] | the seeds of whoever uses this machine |
 
@@ -33,6 +34,7 @@ pub mod connect;
 pub mod control;
 pub mod events;
 mod fence;
+pub mod jetstream;
 pub mod keystore;
 mod lattice;
 pub mod limits;

@@ -19,6 +19,7 @@ use lattice_protocol::subjects::{self, RegistryKey};
 
 pub use watch::{Change, RegistryWatch};
 
+use crate::jetstream;
 use crate::lattice::Lattice;
 use crate::limits;
 
@@ -191,11 +192,9 @@ impl Registry {
         };
         let write = async {
             let outcome = self.bucket.update(key.to_string(), bytes.clone(), expected).await;
-            outcome.map_err(|error| match error.kind() {
-                kv::UpdateErrorKind::WrongLastRevision => {
-                    RegistryError::Conflict { key: key.clone() }
-                }
-                _ => RegistryError::Unreachable(error.to_string()),
+            outcome.map_err(|error| match jetstream::is_conflict(&error) {
+                true => RegistryError::Conflict { key: key.clone() },
+                false => RegistryError::Unreachable(error.to_string()),
             })
         };
         match within(write).await {

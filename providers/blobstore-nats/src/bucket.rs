@@ -4,20 +4,17 @@
 //! the blocks of a blob never change and are read from any replica.
 
 use async_nats::HeaderMap;
-use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::{PublishMessage, StreamMessage};
 use async_nats::jetstream::object_store::Config;
 use async_nats::jetstream::stream::{DirectGetErrorKind, LastRawMessageErrorKind, Stream};
 use async_nats::jetstream::{self};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
+use lattice_client::jetstream::{is_conflict, no_stream};
 use lattice_protocol::{Error, subjects};
 use mesh_provider::blobstore::no_container;
-
-use crate::fault::{failed, no_stream, said};
-
-/// The API's code for a wrong expectation that a server of a cluster answers without the sequence.
-const WRONG_LAST_SEQUENCE_CONSTANT: u64 = 10_164;
+use mesh_provider::jetstream::failed;
 
 /// A container.
 #[derive(Clone)]
@@ -183,11 +180,6 @@ impl Bucket {
         }
         Ok(())
     }
-}
-
-fn is_conflict(error: &PublishError) -> bool {
-    error.kind() == PublishErrorKind::WrongLastSequence
-        || said(error).is_some_and(|api| api.error_code().0 == WRONG_LAST_SEQUENCE_CONSTANT)
 }
 
 /// Makes a message of bytes.

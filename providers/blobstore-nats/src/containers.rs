@@ -9,7 +9,9 @@ use lattice_protocol::{Error, subjects};
 use mesh_provider::blobstore::Page;
 
 use crate::bucket::Bucket;
-use crate::fault::{bad, failed};
+use mesh_provider::jetstream::failed;
+
+use crate::fault::bad;
 use crate::meta;
 
 /// Makes a container. Returns whether it was there.

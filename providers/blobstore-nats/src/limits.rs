@@ -9,8 +9,6 @@ pub const BLOCK_BYTES: usize = 128 * 1024;
 pub const OPEN_BLOCKS_MAX: usize = 128;
 /// Bytes of a blob.
 pub const BLOB_BYTES_MAX: u64 = 1 << 40;
-/// Time that is left for the answer when the store is given up.
-pub const ANSWER_MS: u64 = 50;
 /// Time that the store has to say that it is there when a link is opened.
 pub const OPEN_TIMEOUT_MS: u64 = 3_000;
 /// How often a read begins anew because the blob is replaced while it is read.

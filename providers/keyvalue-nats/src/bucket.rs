@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::header::{NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_MESSAGE_TTL};
-use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::kv;
 use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use bytes::Bytes;
-use lattice_client::Lattice;
+use lattice_client::{Lattice, jetstream};
 use lattice_protocol::subjects::{self, header};
 use lattice_protocol::{Error, ErrorCode};
 use mesh_provider::CallInfo;
+use mesh_provider::jetstream::{failed, within};
 use tokio::sync::Mutex;
 
 use crate::content::{Content, Held, now_ms};
@@ -20,7 +20,7 @@ use crate::limits;
 
 /// A bucket. Its handles are shared by the calls of a link.
 pub struct Bucket {
-    lattice: Lattice,
+    pub(crate) lattice: Lattice,
     name: String,
     pub(crate) store: kv::Store,
     /// Changes of the same key wait here, rather than for the server to refuse them.
@@ -62,7 +62,7 @@ impl Bucket {
                     Err(error) => jetstream
                         .get_key_value(name)
                         .await
-                        .map_err(|_| unavailable(name, &error))?,
+                        .map_err(|_| failed("open the bucket", &error))?,
                 }
             }
         };
@@ -100,12 +100,12 @@ impl Bucket {
     ) -> Result<(Option<Held>, u64), Error> {
         let subject = subjects::bucket_subject(&self.name, key);
         let ask = self.store.stream.get_last_raw_message_by_subject(&subject);
-        let message = match within(info, ask).await? {
+        let message = match within(&self.lattice, info, ask).await? {
             Ok(message) => message,
             Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => {
                 return Ok((None, 0));
             }
-            Err(error) => return Err(unavailable(&self.name, &error)),
+            Err(error) => return Err(failed("read the key", &error)),
         };
         let at = message.sequence;
         if !is_live(&message.headers) {
@@ -130,7 +130,7 @@ impl Bucket {
     ) -> Result<T, Error> {
         let at = usize::try_from(self.hasher.hash_one(key)).unwrap_or_default();
         let _turn = match self.locks.get(at % limits::KEY_LOCKS) {
-            Some(lock) => Some(within(info, lock.lock()).await?),
+            Some(lock) => Some(within(&self.lattice, info, lock.lock()).await?),
             None => None,
         };
         let mut pause = Duration::from_micros(limits::CHANGE_PAUSE_FIRST_US);
@@ -210,10 +210,13 @@ impl Bucket {
             let sent = jetstream.publish_with_headers(subject, headers, Bytes::from(body)).await?;
             sent.await
         };
-        match within(info, publish).await.map_err(|error| Error { started: true, ..error })? {
+        match within(&self.lattice, info, publish)
+            .await
+            .map_err(|error| Error { started: true, ..error })?
+        {
             Ok(_) => Ok(true),
-            Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(false),
-            Err(error) => Err(Error { started: true, ..unavailable(&self.name, &error) }),
+            Err(error) if jetstream::is_conflict(&error) => Ok(false),
+            Err(error) => Err(Error { started: true, ..failed("write the key", &error) }),
         }
     }
 }
@@ -227,25 +230,4 @@ pub fn is_live(headers: &HeaderMap) -> bool {
 
 fn expires_ms(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::KEYVALUE_EXPIRES)?.as_str().parse().ok()
-}
-
-/// Waits no longer than the call has time.
-///
-/// # Errors
-/// `deadline_exceeded`.
-pub async fn within<T>(info: &CallInfo, work: impl Future<Output = T>) -> Result<T, Error> {
-    tokio::time::timeout(info.left(), work).await.map_err(|_| {
-        Error::not_started(
-            ErrorCode::DeadlineExceeded,
-            "JetStream did not answer within the time of the call",
-        )
-    })
-}
-
-/// Returns the error of a bucket that can't be reached.
-pub fn unavailable(bucket: &str, error: &dyn std::fmt::Display) -> Error {
-    Error::not_started(
-        ErrorCode::ProviderUnavailable,
-        format!("the bucket {bucket} can't be reached: {error}"),
-    )
 }

@@ -18,6 +18,12 @@ pub const EXPIRED_KEPT_S: u64 = 1;
 pub const MESSAGE_OVERHEAD_BYTES: usize = 2 * 1024;
 /// Keys that one question of a listing asks for.
 pub const LIST_BATCH: usize = 500;
+/// Keys that one page looks at: it ends there, with a cursor, however few of them it holds.
+pub const LIST_SEEN_MAX: usize = 50_000;
+/// Failures of a listing before it is given up.
+pub const LIST_FAILURES_MAX: u32 = 5;
+/// Pause after a failure of a listing.
+pub const LIST_PAUSE_MS: u64 = 50;
 /// How long the server keeps the cursor of one page.
 pub const LIST_IDLE_MS: u64 = 10_000;
 /// Length of a bucket's name.

@@ -12,6 +12,7 @@
 //! | [`Link`], [`Config`] | a link and its settings |
 //! | [`blobstore`] | what every backend of `mesh:blobstore` decides alike |
 //! | [`keyvalue`] | what every backend of `mesh:keyvalue` decides alike |
+//! | [`jetstream`] | what every provider on JetStream decides alike |
 //! | [`Actors`] | calls of a provider to its actors |
 //! | [`ProviderHost`] | the links of a provider, and the calls over them |
 //! | [`process`] | a provider in a process of its own |
@@ -23,6 +24,7 @@ mod context;
 pub mod contract;
 mod control;
 mod host;
+pub mod jetstream;
 pub mod keyvalue;
 pub mod limits;
 mod link;

@@ -20,3 +20,5 @@ pub const CONTROLS_IN_FLIGHT_MAX: usize = 512;
 pub const BODIES_HELD_MAX: usize = 16;
 /// Time that the first listing of the registry may take when a provider starts.
 pub const START_SYNC_TIMEOUT_MS: u64 = 30_000;
+/// Time that is kept of a call for its answer when JetStream is given up; half of a shorter one.
+pub const JETSTREAM_ANSWER_MS: u64 = 50;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::kv;
 use async_nats::jetstream::stream::LastRawMessageErrorKind;
-use lattice_client::Lattice;
+use lattice_client::{Lattice, jetstream};
 use lattice_protocol::keys::ActorKey;
 use lattice_protocol::names::LinkName;
 use lattice_protocol::subjects::{self, header};
@@ -78,9 +78,7 @@ impl Store {
         let write = async {
             match bucket.update(&self.key, bytes.into(), revision).await {
                 Ok(revision) => Ok(Written::At(revision)),
-                Err(error) if error.kind() == kv::UpdateErrorKind::WrongLastRevision => {
-                    Ok(Written::Conflict)
-                }
+                Err(error) if jetstream::is_conflict(&error) => Ok(Written::Conflict),
                 Err(error) => Err(unavailable(&error)),
             }
         };
