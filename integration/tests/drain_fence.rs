@@ -11,7 +11,7 @@ use futures_util::{FutureExt, StreamExt};
 use integration::harness::{NatsServer, wait_until};
 use integration::proxy::DelayProxy;
 use integration::testbed::{SOON, Testbed};
-use lattice_client::serve::{Handler, ServeOptions, Serving};
+use lattice_client::serve::{Delivery, Handler, ServeOptions, Serving};
 use lattice_client::{ConnectOptions, Lattice};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
@@ -46,7 +46,8 @@ impl Arrived {
 }
 
 impl Handler for Arrived {
-    async fn handle(&self, message: Message) {
+    async fn handle(&self, delivery: Delivery) {
+        let message = delivery.message;
         self.count(&message);
     }
 
@@ -153,7 +154,7 @@ struct HeldUp {
 }
 
 impl Handler for HeldUp {
-    async fn handle(&self, _message: Message) {
+    async fn handle(&self, _delivery: Delivery) {
         if self.arrived.fetch_add(1, Ordering::SeqCst) == 0 {
             // Twice: it has begun, and it may go on.
             self.held.wait();

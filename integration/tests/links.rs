@@ -7,7 +7,7 @@ use async_nats::Message;
 use integration::harness::{MeshNode, Meshctl, actor_module_bytes};
 use integration::publisher::Publisher;
 use integration::testbed::{SOON, Testbed};
-use lattice_client::serve::{Handler, ServeOptions, Serving};
+use lattice_client::serve::{Delivery, Handler, ServeOptions, Serving};
 use lattice_client::{Call, Lattice};
 use lattice_protocol::keys::{ProviderKey, TargetKey};
 use lattice_protocol::subjects::{self, Subject};
@@ -142,7 +142,8 @@ struct Provider {
 }
 
 impl Handler for Provider {
-    async fn handle(&self, message: Message) {
+    async fn handle(&self, delivery: Delivery) {
+        let message = delivery.message;
         let call = Invocation::decode(&message.payload).unwrap();
         let told = format!("{} {} {}", call.operation, call.origin.unwrap(), call.link.unwrap());
         let reply = Reply::new(call.id, self.key.as_str(), Ok(told.as_bytes()));

@@ -12,10 +12,10 @@ use lattice_protocol::{Error, ErrorCode, Invocation, InvocationId, Reply, limits
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::bodies;
 use crate::lattice::Lattice;
-use crate::serve::{Handler, ServeError, ServeOptions, Serving};
+use crate::serve::{Delivery, Handler, ServeError, ServeOptions, Serving};
 use crate::trace::TraceContext;
+use crate::{bodies, limits};
 
 /// A call as it came, read and checked.
 #[derive(Clone, Debug)]
@@ -106,10 +106,16 @@ struct CallHandler<A> {
 }
 
 impl<A: Answering> CallHandler<A> {
-    async fn answer(&self, message: &Message, invocation: &Invocation<'_>) -> Answered {
+    async fn answer(&self, delivery: &Delivery, invocation: &Invocation<'_>) -> Answered {
         // The budget runs from here: what the way cost is the caller's to know.
         let budget = Duration::from_millis(u64::from(invocation.budget_ms()));
-        let deadline = Instant::now() + budget;
+        let now = Instant::now();
+        let deadline = now + budget;
+        // Unless the way was so long that the caller may have gone.
+        let gap = Duration::from_millis(limits::PULSE_GAP_MS);
+        if now.saturating_duration_since(delivery.sent_after) > budget.max(gap) {
+            return Answered::from(Err(late_call()));
+        }
         if invocation.target != self.target.as_str() {
             return Answered::from(Err(Error::not_started(
                 ErrorCode::BadRequest,
@@ -147,7 +153,7 @@ impl<A: Answering> CallHandler<A> {
             min_revision: invocation.min_revision,
             origin: invocation.origin,
             link: invocation.link,
-            trace: TraceContext::from_headers(message.headers.as_ref()),
+            trace: TraceContext::from_headers(delivery.message.headers.as_ref()),
         };
         self.answering.answer(incoming).await
     }
@@ -185,6 +191,13 @@ impl<A: Answering> CallHandler<A> {
     }
 }
 
+fn late_call() -> Error {
+    Error::not_started(
+        ErrorCode::Stale,
+        "the process or its link to NATS stood still, and the caller's time may have run out meanwhile",
+    )
+}
+
 fn late_body() -> Error {
     Error::not_started(
         ErrorCode::DeadlineExceeded,
@@ -203,16 +216,17 @@ fn may_reply(message: &Message) -> bool {
 }
 
 impl<A: Answering> Handler for CallHandler<A> {
-    async fn handle(&self, message: Message) {
-        if !may_reply(&message) {
+    async fn handle(&self, delivery: Delivery) {
+        let message = &delivery.message;
+        if !may_reply(message) {
             tracing::debug!(target = %self.target, "a call with a forbidden reply subject is dropped");
             return;
         }
         let (id, answered) = match Invocation::decode(&message.payload) {
-            Ok(invocation) => (invocation.id, self.answer(&message, &invocation).await),
+            Ok(invocation) => (invocation.id, self.answer(&delivery, &invocation).await),
             Err(error) => (no_id(), Answered::from(Err(error.into()))),
         };
-        self.reply(&message, id, answered).await;
+        self.reply(message, id, answered).await;
     }
 
     async fn refuse(&self, message: Message) {

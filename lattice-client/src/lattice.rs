@@ -13,13 +13,15 @@ use crate::call::{LastLook, RetryBudget};
 use crate::connect::{ConnectError, ConnectOptions};
 use crate::limits;
 use crate::mux::Mux;
+use crate::pulse::Pulse;
 
 /// Whether NATS can be reached now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Connection {
     /// Whether it can; where not, the client tries again by itself.
     pub up: bool,
-    /// How often it was connected: grows with each connection that is made.
+    /// How often it was connected: grows with each connection that is made, and when nothing came
+    /// through one for a while ([`limits::PULSE_GAP_MS`]) and then something did.
     pub count: u64,
 }
 
@@ -37,6 +39,7 @@ struct Inner {
     retries: RetryBudget,
     last_look: LastLook,
     connection: watch::Receiver<Connection>,
+    pulse: Arc<Pulse>,
     complaint: Complaint,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -60,14 +63,14 @@ impl Lattice {
             uuid::Uuid::now_v7().simple()
         );
         let (mux, outgoing) = Mux::new(&inbox);
-        let watched = mux.clone();
+        let (watched, events) = (mux.clone(), state.clone());
         let complaint = Complaint::default();
         let heard = complaint.clone();
         let nats_options = options.nats().await?.event_callback(move |event| {
             if let Event::ServerError(error) = &event {
                 *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
             }
-            on_event(&event, &state, &watched);
+            on_event(&event, &events, &watched);
             std::future::ready(())
         });
         let nats = nats_options
@@ -83,6 +86,8 @@ impl Lattice {
         let stop = CancellationToken::new();
         tasks.spawn(mux.clone().run(replies, stop.clone()));
         tasks.spawn(mux.clone().send_all(outgoing, nats.clone(), stop.clone()));
+        let pulse = Pulse::new();
+        tasks.spawn(pulse.clone().run(mux.clone(), nats.clone(), state, stop.clone()));
         let inner = Inner {
             name,
             nats,
@@ -91,6 +96,7 @@ impl Lattice {
             retries: RetryBudget::default(),
             last_look: LastLook::default(),
             connection,
+            pulse,
             complaint,
             tasks,
             stop,
@@ -161,6 +167,12 @@ impl Lattice {
         let _ = tokio::time::timeout(bound, self.inner.tasks.wait()).await;
         let _ = tokio::time::timeout(bound, self.inner.nats.drain()).await;
         self.inner.mux.connection_lost();
+    }
+
+    /// Returns what tells how old messages are that are read from now on.
+    pub(crate) fn pulse(&self) -> Arc<Pulse> {
+        self.inner.pulse.begin();
+        self.inner.pulse.clone()
     }
 
     pub(crate) fn mux(&self) -> &Mux {

@@ -41,6 +41,7 @@ pub mod limits;
 mod mux;
 mod outbox;
 pub mod presence;
+mod pulse;
 pub mod registry;
 pub mod serve;
 mod trace;

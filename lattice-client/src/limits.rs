@@ -45,6 +45,14 @@ pub const IDEMPOTENT_ATTEMPT_FRACTION: u32 = 3;
 /// Shortest time that an attempt of an idempotent call gets, if its budget has that much.
 pub const IDEMPOTENT_ATTEMPT_MIN_MS: u64 = 250;
 
+/// Interval of the messages by which a client that serves knows how old what it reads may be.
+pub const PULSE_INTERVAL_MS: u64 = 250;
+/// Silence between two of them that is a gap: the process was frozen, or its link stood still. A call
+/// that may be as old is refused where its caller's time may have run out.
+pub const PULSE_GAP_MS: u64 = 1_000;
+/// How long after the end of a gap what is read still counts as sent before it.
+pub const PULSE_SETTLE_MS: u64 = 100;
+
 /// Time that the PING/PONG fence of a drain may take.
 pub const FENCE_TIMEOUT_MS: u64 = 5_000;
 /// Time that the server may take to answer a JetStream request.

@@ -1,27 +1,65 @@
 //! Serving: a subscription whose messages become bounded, owned tasks, and its fenced drain.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::{Message, Subscriber};
 use futures_util::{FutureExt, StreamExt};
+use tokio::task::coop::has_budget_remaining;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::lattice::Lattice;
 use crate::outbox::let_others_run;
+use crate::pulse::Pulse;
 use crate::{fence, limits};
+
+/// The messages of a subscription that wait.
+struct Queue {
+    subscriber: Subscriber,
+    /// When none waited last.
+    emptied: Instant,
+}
+
+impl Queue {
+    /// Waits for the next message, and notes when none waited.
+    async fn next(&mut self) -> Option<Message> {
+        let Self { subscriber, emptied } = self;
+        let mut waited = false;
+        poll_fn(|context| {
+            let polled = subscriber.poll_next_unpin(context);
+            if polled.is_pending() {
+                // A task that has used up its turn is told that nothing is there.
+                waited |= has_budget_remaining();
+            } else if waited {
+                *emptied = Instant::now();
+            }
+            polled
+        })
+        .await
+    }
+}
 
 /// What becomes of the messages of a subscription.
 pub trait Handler: Send + Sync + 'static {
     /// Handles one message. It runs beside others: what must wait must await.
-    fn handle(&self, message: Message) -> impl Future<Output = ()> + Send;
+    fn handle(&self, delivery: Delivery) -> impl Future<Output = ()> + Send;
 
     /// Answers a message for which no place is free. Must not wait.
     fn refuse(&self, message: Message) -> impl Future<Output = ()> + Send;
+}
+
+/// A message as it was taken from its subscription.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The message.
+    pub message: Message,
+    /// The server sent it after this moment: it is no older, though this process may have been frozen
+    /// or its link to NATS have stood still.
+    pub sent_after: Instant,
 }
 
 /// What to listen to.
@@ -38,7 +76,7 @@ pub struct ServeOptions {
 /// A subscription that is being served. Dropping it stops it without a drain.
 pub struct Serving {
     lattice: Lattice,
-    reader: AbortOnDropHandle<Subscriber>,
+    reader: AbortOnDropHandle<Queue>,
     stop: CancellationToken,
     handlers: TaskTracker,
     dispatch: Dispatch,
@@ -89,15 +127,17 @@ impl Lattice {
             return Err(ServeError::new(&subject, &"the server does not confirm it"));
         }
         let handlers = TaskTracker::new();
+        let pulse = self.pulse();
         let stop = CancellationToken::new();
-        let run = Run { handler, handlers: handlers.clone(), in_flight_max };
-        let reader = tokio::spawn(read(run.clone(), subscriber, stop.clone()));
+        let run = Run { handler, handlers: handlers.clone(), in_flight_max, pulse };
+        let queue = Queue { subscriber, emptied: Instant::now() };
+        let reader = tokio::spawn(read(run.clone(), queue, stop.clone()));
         Ok(Serving {
             lattice: self.clone(),
             reader: AbortOnDropHandle::new(reader),
             stop,
             handlers,
-            dispatch: Box::new(move |message| run.begin(run.take(message))),
+            dispatch: Box::new(move |message, emptied| run.begin(run.take(message, emptied))),
         })
     }
 }
@@ -116,7 +156,7 @@ impl Serving {
         let Self { lattice, reader, stop, handlers, dispatch } = self;
         stop.cancel();
         let fenced = match reader.await {
-            Ok(subscriber) => leave(&lattice, subscriber, &dispatch).await,
+            Ok(queue) => leave(&lattice, queue, &dispatch).await,
             Err(error) => {
                 tracing::error!(%error, "what read a subscription ended before its time");
                 false
@@ -130,14 +170,15 @@ impl Serving {
 }
 
 /// Leaves the subscription; returns whether all that the server had sent was read.
-async fn leave(lattice: &Lattice, mut subscriber: Subscriber, dispatch: &Dispatch) -> bool {
+async fn leave(lattice: &Lattice, queue: Queue, dispatch: &Dispatch) -> bool {
+    let Queue { mut subscriber, emptied } = queue;
     // What arrives meanwhile waits in the subscription: one round trip at most.
     let fenced = fence::stop_sending(lattice, &mut subscriber).await;
     loop {
         // Unconstrained: a task that has used up its turn is told that nothing is there.
         let next = tokio::task::coop::unconstrained(subscriber.next());
         let Some(Some(message)) = next.now_or_never() else { break };
-        dispatch(message);
+        dispatch(message, emptied);
         tokio::task::consume_budget().await;
     }
     // Nothing can arrive any more: now the client may forget. A connection that is away has
@@ -148,35 +189,39 @@ async fn leave(lattice: &Lattice, mut subscriber: Subscriber, dispatch: &Dispatc
 }
 
 /// Begins the handling of one message, whatever the type of its handler.
-type Dispatch = Box<dyn Fn(Message) + Send + Sync>;
+type Dispatch = Box<dyn Fn(Message, Instant) + Send + Sync>;
 
 /// What is needed to run handlers.
 struct Run<H> {
     handler: Arc<H>,
     handlers: TaskTracker,
     in_flight_max: usize,
+    pulse: Arc<Pulse>,
 }
 
 impl<H> Clone for Run<H> {
     fn clone(&self) -> Self {
-        let Self { handler, handlers, in_flight_max } = self;
-        Self { handler: handler.clone(), handlers: handlers.clone(), in_flight_max: *in_flight_max }
+        let Self { handler, handlers, in_flight_max, pulse } = self;
+        let (handler, handlers, pulse) = (handler.clone(), handlers.clone(), pulse.clone());
+        Self { handler, handlers, in_flight_max: *in_flight_max, pulse }
     }
 }
 
 /// A message that counts as being handled from the moment it is taken from its subscription, so
 /// that a drain waits for it and the bound of what is in flight holds.
 struct Taken {
-    message: Message,
+    delivery: Delivery,
     /// Whether there was no place left for it.
     refused: bool,
     token: TaskTrackerToken,
 }
 
 impl<H: Handler> Run<H> {
-    fn take(&self, message: Message) -> Taken {
+    /// Takes a message from a queue that was empty at `emptied`.
+    fn take(&self, message: Message, emptied: Instant) -> Taken {
         let refused = self.handlers.len() >= self.in_flight_max;
-        Taken { message, refused, token: self.handlers.token() }
+        let delivery = Delivery { message, sent_after: self.pulse.sent_after(emptied) };
+        Taken { delivery, refused, token: self.handlers.token() }
     }
 
     /// Handles a message as far as that goes without waiting; what then waits goes on as a task of
@@ -217,13 +262,13 @@ impl<H: Handler> Run<H> {
 
     fn work(&self, taken: Taken) -> impl Future<Output = ()> + Send + 'static {
         let handler = self.handler.clone();
-        let Taken { message, refused, token } = taken;
+        let Taken { delivery, refused, token } = taken;
         async move {
             let work = async {
                 if refused {
-                    handler.refuse(message).await;
+                    handler.refuse(delivery.message).await;
                 } else {
-                    handler.handle(message).await;
+                    handler.handle(delivery).await;
                 }
             };
             // A panic is a bug of a handler, and must not take the reader with it.
@@ -236,25 +281,21 @@ impl<H: Handler> Run<H> {
 }
 
 /// Takes messages and has them handled, until told to stop or the connection is closed.
-async fn read<H: Handler>(
-    run: Run<H>,
-    mut subscriber: Subscriber,
-    stop: CancellationToken,
-) -> Subscriber {
+async fn read<H: Handler>(run: Run<H>, mut queue: Queue, stop: CancellationToken) -> Queue {
     let mut stopped = std::pin::pin!(stop.cancelled());
     loop {
         // First to stop, lest a subscription that is never empty never ends.
         let first = tokio::select! {
             biased;
-            () = &mut stopped => return subscriber,
-            message = subscriber.next() => message,
+            () = &mut stopped => return queue,
+            message = queue.next() => message,
         };
-        let Some(first) = first else { return subscriber };
-        let mut batch = vec![run.take(first)];
+        let Some(first) = first else { return queue };
+        let mut batch = vec![run.take(first, queue.emptied)];
         while batch.len() < limits::BATCH_MESSAGES_MAX
-            && let Some(Some(message)) = subscriber.next().now_or_never()
+            && let Some(Some(message)) = queue.subscriber.next().now_or_never()
         {
-            batch.push(run.take(message));
+            batch.push(run.take(message, queue.emptied));
         }
         let several = batch.len() > 1;
         run.begin_all(batch);

@@ -157,6 +157,12 @@ pub struct SupervisedProvider {
     /// Process id, where it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
+    /// The key under which its process answers questions, where it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<NodeKey>,
+    /// Who wrote the record that it was started for.
+    #[serde(default)]
+    pub writer: String,
     /// How often it was started.
     #[serde(default)]
     pub starts: u64,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_nats::Message;
 use bytes::Bytes;
-use lattice_client::serve::{Handler, ServeError, ServeOptions, Serving};
+use lattice_client::serve::{Delivery, Handler, ServeError, ServeOptions, Serving};
 use lattice_protocol::control::{Ack, AskLink, Leave, LinkState, Prepare, Prepared};
 use lattice_protocol::subjects::{self, ControlVerb, Subject};
 use tokio::sync::mpsc;
@@ -133,6 +133,10 @@ impl ControlHandler {
 
     async fn link(&self, message: &Message) {
         let node = self.shared.key.clone();
+        // The links of a node that leaves are followed no more: others answer for the provider.
+        if self.shared.is_draining() {
+            return;
+        }
         let Ok(ask) = AskLink::decode(&message.payload) else { return };
         let state =
             self.shared.providers().and_then(|providers| providers.link_state(node.clone(), ask));
@@ -159,7 +163,8 @@ impl ControlHandler {
 }
 
 impl Handler for ControlHandler {
-    async fn handle(&self, message: Message) {
+    async fn handle(&self, delivery: Delivery) {
+        let message = delivery.message;
         let verb = match message.subject.parse::<Subject>() {
             Ok(Subject::Control(_, _, verb)) => verb,
             // Nobody drains a whole lattice by one message.

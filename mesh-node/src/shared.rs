@@ -220,10 +220,14 @@ impl Shared {
 
     /// Returns which providers the node runs.
     pub async fn providers_told(&self) -> lattice_protocol::control::Providers {
-        let running = match self.providers() {
+        let mut running = match self.providers() {
             Some(providers) => providers.describe().await,
             None => Vec::new(),
         };
+        // A node that leaves has only what it still finishes.
+        if self.is_draining() {
+            running.retain(|provider| provider.in_flight > 0);
+        }
         let supervised = self.board.all();
         lattice_protocol::control::Providers { node: self.key.clone(), running, supervised }
     }

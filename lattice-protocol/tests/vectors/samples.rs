@@ -70,6 +70,8 @@ fn providers() -> Vec<Sample> {
         key: key::<Provider>(2),
         name: "keyvalue-redis".to_owned(),
         pid: Some(4_711),
+        process: Some(node.clone()),
+        writer: "0198c0de-0000-7000-8000-000000000001".to_owned(),
         starts: 2,
         reason: Some("it was killed by signal 9".to_owned()),
     };

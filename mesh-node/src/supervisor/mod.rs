@@ -52,6 +52,8 @@ impl Board {
             key: record.key.clone(),
             name: record.name.clone(),
             pid: None,
+            process: None,
+            writer: record.writer.clone(),
             starts: 0,
             reason: None,
         }));

@@ -10,7 +10,7 @@ use lattice_protocol::event::EventKind;
 use lattice_protocol::keys::NodeKey;
 use lattice_protocol::record::ProviderRecord;
 use lattice_protocol::{Error, ErrorCode};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
@@ -64,7 +64,7 @@ impl Supervised {
             let restart_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(provider = name, reason, restart_in_ms, "a provider ended");
             self.board().change(&self.record, |entry| {
-                entry.pid = None;
+                (entry.pid, entry.process) = (None, None);
                 entry.reason = Some(reason.clone());
             });
             let data = BTreeMap::from([
@@ -88,11 +88,11 @@ impl Supervised {
         };
         // To wait for a child closes its standard input, whose end means that the node has ended.
         let _held_open = child.stdin.take();
-        let pid = child.id();
+        let (pid, group) = (child.id(), Group::of(&child));
         let name = &self.record.name;
         tracing::info!(provider = name, pid, "a provider was started");
         self.board().change(&self.record, |entry| {
-            entry.pid = pid;
+            (entry.pid, entry.process) = (pid, Some(node.clone()));
             entry.starts += 1;
         });
         let data = BTreeMap::from([
@@ -108,13 +108,16 @@ impl Supervised {
             logs.spawn(log_lines(name.clone(), output));
         }
         let ended = tokio::select! {
-            status = child.wait() => Ended::Failed(how_it_ended(&status)),
+            status = child.wait() => {
+                group.signal(Signal::SIGKILL);
+                Ended::Failed(how_it_ended(&status))
+            }
             () = self.until_it_hangs(&node) => {
-                end(&mut child, Signal::SIGKILL, Duration::ZERO).await;
+                group.kill(&mut child).await;
                 Ended::Failed("it did not answer any more and was killed".to_owned())
             }
             () = self.stop.cancelled() => {
-                end(&mut child, Signal::SIGTERM, self.options.stop_bound).await;
+                group.end(&mut child, self.options.stop_bound).await;
                 Ended::Stopped
             }
         };
@@ -226,16 +229,36 @@ fn inherited() -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// Ends a process by `signal`, and by force where that takes longer than `bound`.
-async fn end(child: &mut Child, signal: Signal, bound: Duration) {
-    let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()) else { return };
-    // One that has ended meanwhile needs no signal.
-    let _ = kill(Pid::from_raw(pid), signal);
-    if signal != Signal::SIGKILL && tokio::time::timeout(bound, child.wait()).await.is_ok() {
-        return;
+/// A provider with the processes that it started, such as the program that a script runs.
+#[derive(Clone, Copy)]
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw))
     }
-    if let Err(error) = child.kill().await {
-        tracing::warn!(%error, pid, "a provider can't be killed");
+
+    fn signal(self, signal: Signal) {
+        if let Some(leader) = self.0 {
+            // One that has ended meanwhile needs no signal.
+            let _ = killpg(leader, signal);
+        }
+    }
+
+    /// Asks it to end, and ends by force what has not within `bound`.
+    async fn end(self, child: &mut Child, bound: Duration) {
+        self.signal(Signal::SIGTERM);
+        // What becomes of it is seen below.
+        let _ = tokio::time::timeout(bound, child.wait()).await;
+        self.kill(child).await;
+    }
+
+    /// Ends all of it, whatever it is at: what outlives its leader would go on serving the key.
+    async fn kill(self, child: &mut Child) {
+        self.signal(Signal::SIGKILL);
+        if let Err(error) = child.wait().await {
+            tracing::warn!(%error, "a provider can't be waited for");
+        }
     }
 }
 

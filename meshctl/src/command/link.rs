@@ -284,7 +284,10 @@ async fn until_followed(session: &Session, lattice: &Lattice, at: u64) -> Result
         let nodes = look(lattice, limits::LOOK_WAIT_MS).await?;
         let late: Vec<&str> = nodes
             .iter()
-            .filter(|node| node.registry_at.is_none_or(|seen| seen < at))
+            // What a node that leaves still answers is no longer its view of the registry.
+            .filter(|node| {
+                !node.heartbeat.draining && node.registry_at.is_none_or(|seen| seen < at)
+            })
             .map(|node| node.heartbeat.node.as_str())
             .collect();
         if late.is_empty() {

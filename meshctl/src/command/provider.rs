@@ -124,7 +124,7 @@ impl Put {
         let processes = if self.no_wait {
             None
         } else {
-            Some(self.until_it_runs(session, lattice, &key).await?)
+            Some(self.until_it_runs(session, lattice, &key, &write.writer).await?)
         };
         let value = json!({ "name": self.name, "key": key, "processes": processes });
         session.output.data(&value, || match processes {
@@ -139,13 +139,18 @@ impl Put {
         session: &Session,
         lattice: &Lattice,
         key: &ProviderKey,
+        writer: &str,
     ) -> Result<usize, Failure> {
         session.output.progress("waiting until the provider answers");
         let end = Instant::now() + Duration::from_millis(limits::PROVIDER_WAIT_MS);
         loop {
             let told = session::running_providers(lattice).await?;
-            let running = told.iter().flat_map(|one| &one.running);
-            let running = running.filter(|one| one.key == *key).count();
+            // One that was started for an earlier record answers until it has ended.
+            let supervised = told.iter().flat_map(|one| &one.supervised);
+            let ours = supervised.filter(|one| one.key == *key && one.writer == writer);
+            let ours: Vec<_> = ours.filter_map(|one| one.process.as_ref()).collect();
+            let answers = told.iter().filter(|one| ours.contains(&&one.node));
+            let running = answers.filter(|one| one.running.iter().any(|it| it.key == *key)).count();
             if running > 0 {
                 return Ok(running);
             }

@@ -195,9 +195,20 @@ impl KeyValue for Store {
         Ok(MemberList { members: self.database.read_large(common).await? })
     }
 
-    async fn close(&self) {
+    async fn release(&self) {
         let loan = self.loan.lock().unwrap_or_else(PoisonError::into_inner).take();
         // What fails is in the log.
         let _ = tokio::task::spawn_blocking(move || drop(loan)).await;
+    }
+}
+
+/// The last call over a link that is gone gives the database back.
+impl Drop for Store {
+    fn drop(&mut self) {
+        let loan = self.loan.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        // It may wait for what is written: not where calls run.
+        if let (Some(loan), Ok(runtime)) = (loan, tokio::runtime::Handle::try_current()) {
+            runtime.spawn_blocking(move || drop(loan));
+        }
     }
 }

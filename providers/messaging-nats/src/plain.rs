@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_nats::Message;
 use futures_util::future::join_all;
 use lattice_client::Lattice;
-use lattice_client::serve::{Handler, ServeOptions, Serving};
+use lattice_client::serve::{Delivery, Handler, ServeOptions, Serving};
 use lattice_protocol::contract::messaging::Verdict;
 use lattice_protocol::subjects::is_reply_subject;
 use lattice_protocol::{Error, ErrorCode};
@@ -80,7 +80,8 @@ impl PlainHandler {
 }
 
 impl Handler for PlainHandler {
-    async fn handle(&self, message: Message) {
+    async fn handle(&self, delivery: Delivery) {
+        let message = delivery.message;
         let Ok(_place) = self.places.acquire().await else { return };
         let delivery = message::from_nats(&message, None);
         let headers = message.headers.as_ref();

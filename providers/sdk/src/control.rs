@@ -16,6 +16,7 @@ impl ProviderHost {
         let about = self.about();
         let (open, refused) = self.links();
         let (calls, in_flight) = self.calls();
+        let wait = Duration::from_millis(limits::DESCRIBE_HEALTH_MS);
         let refused = refused.into_iter().take(wire::REFUSED_LINKS_MAX);
         Some(RunningProvider {
             key: self.key().clone(),
@@ -29,7 +30,7 @@ impl ProviderHost {
                 .collect(),
             calls,
             in_flight,
-            error: self.health().await.err(),
+            error: tokio::time::timeout(wait, self.health()).await.ok().and_then(Result::err),
         })
     }
 

@@ -12,6 +12,13 @@ pub const LINK_UNKNOWN_WAIT_MS: u64 = 500;
 pub const HEALTH_TIMEOUT_MS: u64 = 1_000;
 /// Calls of one provider that run at once in one process; more are answered `busy`.
 pub const CALLS_IN_FLIGHT_MAX: u32 = 4_096;
+/// Calls over one link that run at once in one process; more are answered `busy`.
+pub const LINK_CALLS_IN_FLIGHT_MAX: u32 = CALLS_IN_FLIGHT_MAX / 2;
+/// Time that a link which is replaced or removed has to end what it began by itself.
+pub const LINK_CLOSE_TIMEOUT_MS: u64 = 30_000;
+/// Time that a provider has to say whether it is well where all of it is described: whoever asks may
+/// want to know no more than that it is there.
+pub const DESCRIBE_HEALTH_MS: u64 = 100;
 /// How long whoever asks about a link is kept waiting: longer than an opening takes.
 pub const LINK_ASKED_WAIT_MS: u64 = LINK_OPEN_TIMEOUT_MS + 2_000;
 /// Control messages that a provider's process handles at once, waiting ones included.

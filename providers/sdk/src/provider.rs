@@ -79,6 +79,12 @@ pub trait Answers: Send + Sync + 'static {
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }
+
+    /// Gives back what it holds, such as a file, when the process ends: it was closed, no call is under
+    /// way, and none comes any more. A handle whose link is gone is just dropped after its last call.
+    fn release(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// A call as it reaches an open link.

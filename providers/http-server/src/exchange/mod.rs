@@ -60,7 +60,6 @@ async fn exchange(
     unread: &mut bool,
 ) -> Result<Response<Bytes>, Problem> {
     let shared = &*peer.shared;
-    let _slot = Slot::take(shared)?;
     let target = Target::read(head)?;
     let route = route(shared, &target)?;
     body::check(&body, route.body_bytes_max)?;
@@ -68,6 +67,8 @@ async fn exchange(
     let most = route.body_bytes_max;
     let held = body::read(body, &mut message, most, &shared.limits, &shared.memory).await?;
     *unread = false;
+    // Not before: who is slow with a body must not keep others from their actors.
+    let _slot = Slot::take(shared)?;
     let call = ActorCall {
         link: route.link.clone(),
         operation: operation::HANDLE,
@@ -119,7 +120,7 @@ async fn respond(
     let body = std::mem::take(response.body_mut());
     // The body is a part of the answer, all of which it keeps in memory.
     let size = if body.is_empty() { 0 } else { payload.len() };
-    let held = shared.memory.hold(size).await.map_err(|_| Problem::no_memory())?;
+    let held = shared.memory.hold(size).await.map_err(|_| Problem::no_room_for_answer())?;
     *response.body_mut() = held.tie(body);
     Ok(response)
 }

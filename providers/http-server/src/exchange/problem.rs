@@ -54,6 +54,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Busy.as_str(), detail).passing()
     }
 
+    /// The application has answered, and its answer finds no room. Not passing: it has run.
+    pub fn no_room_for_answer() -> Self {
+        let detail = "The application did its work, but the server has no room for its answer.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::LimitExceeded.as_str(), detail)
+    }
+
     /// The body exceeds what the route takes.
     pub fn body_too_large(limit: usize) -> Self {
         let detail = format!("A body may have {limit} bytes here.");

@@ -44,6 +44,11 @@ macro_rules! contract_trait {
             fn close(&self) -> impl std::future::Future<Output = ()> + Send {
                 std::future::ready(())
             }
+
+            /// Gives back what it holds when the process ends and no call is under way.
+            fn release(&self) -> impl std::future::Future<Output = ()> + Send {
+                std::future::ready(())
+            }
         }
 
         /// Answers the calls over a link with what implements the contract's trait.
@@ -66,6 +71,10 @@ macro_rules! contract_trait {
 
             fn close(&self) -> $crate::BoxFuture<'_, ()> {
                 Box::pin(self.0.close())
+            }
+
+            fn release(&self) -> $crate::BoxFuture<'_, ()> {
+                Box::pin(self.0.release())
             }
         }
     };

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use futures_util::future::join_all;
 use lattice_client::answer::Answered;
 use lattice_protocol::keys::{ActorKey, ProviderKey, TargetKey};
 use lattice_protocol::names::LinkName;
@@ -20,11 +21,10 @@ use lattice_protocol::record::LinkRecord;
 use lattice_protocol::{Error, ErrorCode};
 use mesh_program::telemetry;
 use tokio::sync::watch;
-use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 pub use slot::LinkStatus;
-use slot::{Slot, State};
+use slot::{End, Slot, State};
 
 use crate::limits;
 use crate::link::{Link, LinkId};
@@ -57,7 +57,7 @@ struct Inner {
     refused: Mutex<BTreeSet<LinkId>>,
     /// Grows with each change of a link, for whoever waits for one.
     changes: watch::Sender<u64>,
-    workers: TaskTracker,
+    end: End,
     draining: AtomicBool,
     calls: AtomicU64,
     in_flight: AtomicU32,
@@ -75,7 +75,7 @@ impl ProviderHost {
             slots: RwLock::default(),
             refused: Mutex::default(),
             changes: watch::Sender::default(),
-            workers: TaskTracker::new(),
+            end: End::default(),
             draining: AtomicBool::new(false),
             calls: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
@@ -120,7 +120,8 @@ impl ProviderHost {
     /// Takes in a link's record, which may lead here, to somebody else or belong to another
     /// contract. `at` is its revision in the registry. Must be called in the order of the registry.
     pub fn put_link(&self, record: &LinkRecord, at: u64) {
-        if record.contract.as_str() != self.about().contract.name {
+        // What is opened from the end on would begin what nobody ends.
+        if self.is_leaving() || record.contract.as_str() != self.about().contract.name {
             return;
         }
         let link = Link::from(record);
@@ -154,7 +155,7 @@ impl ProviderHost {
         self.refused(|refused| refused.remove(id));
         let close = async move {
             if let Some(answers) = slot.remove() {
-                answers.close().await;
+                slot::close(answers).await;
             }
             host.changed();
             host.try_refused_again();
@@ -207,11 +208,13 @@ impl ProviderHost {
             return Err(Error::not_started(ErrorCode::Draining, leaving));
         }
         let deadline = call.info.deadline;
-        let answers = match self.running(from) {
-            Some(answers) => answers,
+        let (slot, answers) = match self.running(from) {
+            Some(running) => running,
             None => self.wait_for(from, deadline).await?,
         };
-        let answer = AssertUnwindSafe(answers.answer(call)).catch_unwind();
+        let _place = slot.enter()?;
+        // All of it within: what does not wait panics when the future is made.
+        let answer = AssertUnwindSafe(async { answers.answer(call).await }).catch_unwind();
         match tokio::time::timeout_at(deadline.into(), answer).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => {
@@ -243,23 +246,43 @@ impl ProviderHost {
     pub async fn quiet(&self, bound: Duration) -> usize {
         // What comes from outside ends first: until then it still finds its link.
         let abandoned = self.inner.provider.drain(bound).await;
-        let running: Vec<_> = {
-            let slots = self.inner.slots.read().unwrap_or_else(PoisonError::into_inner);
-            let slots = slots.values().flat_map(HashMap::values);
-            slots.filter_map(|slot| slot.state.borrow().running.clone()).collect()
-        };
-        let close = futures_util::future::join_all(
-            running.into_iter().map(|running| async move { running.answers.close().await }),
-        );
+        // Whatever is being opened is closed at once from now on.
+        self.inner.end.leaving.cancel();
+        let close = join_all(self.open_links().map(slot::close));
         let closed = tokio::time::timeout(bound, close).await;
         abandoned + usize::from(closed.is_err())
     }
 
+    fn is_leaving(&self) -> bool {
+        self.inner.end.leaving.is_cancelled()
+    }
+
+    fn open_links(&self) -> impl Iterator<Item = Arc<dyn Answers>> + use<> {
+        let slots = self.inner.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let slots = slots.values().flat_map(HashMap::values);
+        let running = slots.filter_map(|slot| slot.state.borrow().running.clone());
+        running.map(|running| running.answers).collect::<Vec<_>>().into_iter()
+    }
+
     /// Answers no more calls and waits for those that run. Returns how many were abandoned.
     pub async fn finish(&self, bound: Duration) -> usize {
+        self.inner.end.leaving.cancel();
         self.inner.draining.store(true, Ordering::Relaxed);
-        self.inner.workers.close();
+        self.inner.end.workers.close();
         let end = Instant::now() + bound;
+        let running = self.until_idle(end).await;
+        let release = async {
+            self.inner.end.workers.wait().await;
+            join_all(self.open_links().map(|answers| async move { answers.release().await })).await;
+        };
+        if tokio::time::timeout_at(end.into(), release).await.is_err() {
+            tracing::warn!(provider = self.about().name, "a link did not end in time");
+        }
+        running
+    }
+
+    /// Returns how many calls still run at `end`.
+    async fn until_idle(&self, end: Instant) -> usize {
         loop {
             let idle = self.inner.idle.notified();
             let running = self.inner.in_flight.load(Ordering::Acquire);
@@ -277,10 +300,11 @@ impl ProviderHost {
         slots.get(source)?.get(name).cloned()
     }
 
-    fn running(&self, from: Origin<'_>) -> Option<Arc<dyn Answers>> {
+    fn running(&self, from: Origin<'_>) -> Option<(Arc<Slot>, Arc<dyn Answers>)> {
         let slots = self.inner.slots.read().unwrap_or_else(PoisonError::into_inner);
-        let state = slots.get(from.source)?.get(from.link)?.state.borrow();
-        state.running.as_ref().map(|running| running.answers.clone())
+        let slot = slots.get(from.source)?.get(from.link)?;
+        let answers = slot.state.borrow().running.as_ref()?.answers.clone();
+        Some((slot.clone(), answers))
     }
 
     /// Waits for a link that is being opened, or that the registry has not told of yet.
@@ -288,7 +312,7 @@ impl ProviderHost {
         &self,
         from: Origin<'_>,
         deadline: Instant,
-    ) -> Result<Arc<dyn Answers>, Error> {
+    ) -> Result<(Arc<Slot>, Arc<dyn Answers>), Error> {
         let unknown = Instant::now() + Duration::from_millis(limits::LINK_UNKNOWN_WAIT_MS);
         let mut changes = self.inner.changes.subscribe();
         loop {
@@ -311,7 +335,8 @@ impl ProviderHost {
                 ));
             };
             if let Some(running) = &state.running {
-                return Ok(running.answers.clone());
+                let answers = running.answers.clone();
+                return Ok((slot.clone(), answers));
             }
             if let Some(error) = &state.refused {
                 return Err(Error::not_started(
@@ -332,18 +357,22 @@ impl ProviderHost {
     /// Opens a link: at once as far as that goes without waiting, so that links are begun in order.
     fn work(&self, id: LinkId, slot: Arc<Slot>) {
         let host = self.clone();
-        let work = slot.clone().work(self.inner.provider.clone());
+        let work = slot.clone().work(self.inner.provider.clone(), self.inner.end.clone());
         self.begin(async move {
             work.await;
             let refused = slot.state.borrow().refused.is_some();
             host.refused(|all| if refused { all.insert(id) } else { all.remove(&id) });
             host.changed();
+            // One that is open now may have left the way free that it was in.
+            if !refused {
+                host.try_refused_again();
+            }
         });
         self.changed();
     }
 
     fn begin(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let mut work = Box::pin(self.inner.workers.track_future(work));
+        let mut work = Box::pin(self.inner.end.workers.track_future(work));
         if (&mut work).now_or_never().is_none() {
             tokio::spawn(work);
         }

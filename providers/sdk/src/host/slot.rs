@@ -1,12 +1,15 @@
 //! One link at a provider: what is wanted of it, what runs, why it does not.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use lattice_protocol::{Error, ErrorCode};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::limits;
 use crate::link::Link;
@@ -56,11 +59,30 @@ struct Wanted {
     worked_on: bool,
 }
 
+/// What the work on links ends with.
+#[derive(Clone, Default)]
+pub(super) struct End {
+    /// Says that whatever is opened from now on is closed at once.
+    pub leaving: CancellationToken,
+    /// All work on links.
+    pub workers: TaskTracker,
+}
+
 pub(super) struct Slot {
     pub state: watch::Sender<State>,
     wanted: Mutex<Wanted>,
     /// Says that something fresh is wanted, or nothing any more.
     news: tokio::sync::Notify,
+    calls: AtomicU32,
+}
+
+/// Counts one call over a link, for as long as it runs.
+pub(super) struct Place<'a>(&'a AtomicU32);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Slot {
@@ -69,7 +91,22 @@ impl Slot {
             state: watch::Sender::default(),
             wanted: Mutex::default(),
             news: tokio::sync::Notify::new(),
+            calls: AtomicU32::new(0),
         }
+    }
+
+    /// Lets a call begin: no link may take all places of the provider.
+    ///
+    /// # Errors
+    /// `busy` where too many calls over this link run.
+    pub fn enter(&self) -> Result<Place<'_>, Error> {
+        let running = self.calls.fetch_add(1, Ordering::Relaxed);
+        let place = Place(&self.calls);
+        if running >= limits::LINK_CALLS_IN_FLIGHT_MAX {
+            let text = format!("{running} calls over the link run already");
+            return Err(Error::not_started(ErrorCode::Busy, text));
+        }
+        Ok(place)
     }
 
     fn wanted(&self) -> MutexGuard<'_, Wanted> {
@@ -120,11 +157,11 @@ impl Slot {
     }
 
     /// Brings the link to what is wanted of it: one worker a slot, the newest wish wins.
-    pub async fn work(self: Arc<Self>, provider: Arc<dyn Provider>) {
+    pub async fn work(self: Arc<Self>, provider: Arc<dyn Provider>, end: End) {
         let mut pause = Duration::from_millis(limits::LINK_RETRY_PAUSE_FIRST_MS);
         while let Some((link, at)) = self.take() {
             match open(&*provider, &link).await {
-                Ok(answers) => self.run(link, at, answers).await,
+                Ok(answers) => self.run(link, at, answers, &end).await,
                 Err(error) => {
                     let passing = is_passing(error.code);
                     tracing::warn!(link = %link.id, generation = link.generation, %error, "a link is refused");
@@ -132,7 +169,7 @@ impl Slot {
                         state.refused = Some(error);
                         state.settled_at = at;
                     });
-                    if passing && self.pause(pause).await {
+                    if passing && self.pause(pause, &end.leaving).await {
                         self.wanted().fresh = true;
                         let longest = Duration::from_millis(limits::LINK_RETRY_PAUSE_MAX_MS);
                         pause = (pause * 2).min(longest);
@@ -142,12 +179,12 @@ impl Slot {
         }
     }
 
-    async fn run(&self, link: Link, at: u64, answers: Arc<dyn Answers>) {
+    async fn run(&self, link: Link, at: u64, answers: Arc<dyn Answers>, end: &End) {
         let running = Running { generation: link.generation, answers: answers.clone() };
         let mut before = None;
         let mut removed = false;
         self.state.send_modify(|state| {
-            removed = state.removed;
+            removed = state.removed || end.leaving.is_cancelled();
             if !removed {
                 before = state.running.replace(running).map(|before| before.answers);
                 state.refused = None;
@@ -155,21 +192,23 @@ impl Slot {
             state.settled_at = at;
         });
         if removed {
-            return answers.close().await;
+            return close(answers).await;
         }
         tracing::info!(link = %link.id, generation = link.generation, "a link is open");
         if let Some(before) = before {
-            before.close().await;
+            // The next generation does not wait for what this one finishes.
+            end.workers.spawn(close(before));
         }
     }
 
     /// Waits before an opening is tried again; returns whether it shall be, rather than something
     /// fresher or nothing.
-    async fn pause(&self, pause: Duration) -> bool {
+    async fn pause(&self, pause: Duration, leaving: &CancellationToken) -> bool {
         let mut end = std::pin::pin!(tokio::time::sleep(pause));
         loop {
             tokio::select! {
                 () = &mut end => return self.wanted().link.is_some(),
+                () = leaving.cancelled() => return false,
                 () = self.news.notified() => {
                     // It may be old news, about what is being tried.
                     let wanted = self.wanted();
@@ -182,6 +221,17 @@ impl Slot {
     }
 }
 
+/// Ends what a handle has begun by itself, within a bound.
+pub(super) async fn close(answers: Arc<dyn Answers>) {
+    let bound = Duration::from_millis(limits::LINK_CLOSE_TIMEOUT_MS);
+    let close = AssertUnwindSafe(async { answers.close().await }).catch_unwind();
+    match tokio::time::timeout(bound, close).await {
+        Ok(Ok(())) => {}
+        Ok(Err(_)) => tracing::error!("a provider panicked when it closed a link"),
+        Err(_) => tracing::warn!("a provider did not close a link in time"),
+    }
+}
+
 /// Whether it is worth to open a link again that failed so.
 fn is_passing(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::ProviderUnavailable | ErrorCode::DeadlineExceeded | ErrorCode::Busy)
@@ -189,7 +239,8 @@ fn is_passing(code: ErrorCode) -> bool {
 
 async fn open(provider: &dyn Provider, link: &Link) -> Result<Arc<dyn Answers>, Error> {
     let bound = Duration::from_millis(limits::LINK_OPEN_TIMEOUT_MS);
-    let open = AssertUnwindSafe(provider.open(link)).catch_unwind();
+    // All of it within: what does not wait panics when the future is made.
+    let open = AssertUnwindSafe(async { provider.open(link).await }).catch_unwind();
     match tokio::time::timeout(bound, open).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_)) => Err(Error::started(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_nats::Message;
 use lattice_client::Lattice;
-use lattice_client::serve::{Handler, ServeError, ServeOptions, Serving};
+use lattice_client::serve::{Delivery, Handler, ServeError, ServeOptions, Serving};
 use lattice_protocol::control::{Ack, AskLink, LinkState, Providers};
 use lattice_protocol::keys::{NodeKey, TargetKey};
 use lattice_protocol::subjects::{self, ControlVerb, Subject};
@@ -74,7 +74,8 @@ impl ControlHandler {
 }
 
 impl Handler for ControlHandler {
-    async fn handle(&self, message: Message) {
+    async fn handle(&self, delivery: Delivery) {
+        let message = delivery.message;
         let verb = match message.subject.parse::<Subject>() {
             Ok(Subject::Control(_, _, verb) | Subject::ControlAll(_, verb)) => verb,
             _ => return,
