@@ -37,7 +37,7 @@ async fn a_watch_that_lists_anew_tells_only_what_changed() {
     let next = async |watch: &mut lattice_client::registry::RegistryWatch| {
         timeout(SOON, watch.next()).await.unwrap().unwrap()
     };
-    assert_eq!(next(&mut watch).await, Change::Synced);
+    assert!(matches!(next(&mut watch).await, Change::Synced { .. }));
     let (kept, gone) = (
         Publisher::new(bed.lattice(), "kept").await.unwrap(),
         Publisher::new(bed.lattice(), "gone").await.unwrap(),
@@ -50,7 +50,7 @@ async fn a_watch_that_lists_anew_tells_only_what_changed() {
     }
 
     bed.server().restart().await.unwrap();
-    assert_eq!(next(&mut watch).await, Change::Synced);
+    assert!(matches!(next(&mut watch).await, Change::Synced { .. }));
     gone.undeploy().await.unwrap();
     let removed = RegistryKey::Actor(gone.key().clone());
     let change = next(&mut watch).await;
@@ -59,7 +59,7 @@ async fn a_watch_that_lists_anew_tells_only_what_changed() {
         "{change:?}"
     );
     bed.server().restart().await.unwrap();
-    assert_eq!(next(&mut watch).await, Change::Synced);
+    assert!(matches!(next(&mut watch).await, Change::Synced { .. }));
     let silence = timeout(Duration::from_millis(200), watch.next()).await;
     assert!(silence.is_err(), "{silence:?}");
 }

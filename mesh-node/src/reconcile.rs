@@ -113,9 +113,16 @@ impl Reconciler {
     async fn changed(&mut self, change: Change) {
         let at = match &change {
             Change::Put { at, .. } | Change::Removed { at, .. } => *at,
-            Change::Synced => 0,
+            Change::Synced { .. } => 0,
+        };
+        let read_through = match &change {
+            Change::Synced { connection } => Some(*connection),
+            _ => None,
         };
         self.take_in(change, at).await;
+        if let Some(connection) = read_through {
+            self.shared.freshness.read_through(connection);
+        }
         self.shared.saw_registry(at);
     }
 
@@ -134,7 +141,7 @@ impl Reconciler {
                 }
             }
             Change::Removed { key, .. } => self.view.remove(&key),
-            Change::Synced => {
+            Change::Synced { .. } => {
                 self.synced.send_replace(true);
                 // What could not be done when it was told, such as a subscription while NATS was
                 // away, is done now.

@@ -16,6 +16,7 @@ use lattice_protocol::{Error, ErrorCode, limits as wire};
 use tokio::sync::Semaphore;
 
 use crate::actor_host::ActorHost;
+use crate::freshness::Freshness;
 use crate::lattice_view::Revocations;
 use crate::limits;
 use crate::links::Links;
@@ -41,6 +42,8 @@ pub(crate) struct Shared {
     names: ArcSwap<HashMap<ActorName, Vec<ActorKey>>>,
     revocations: ArcSwap<Revocations>,
     links: ArcSwap<Links>,
+    /// Whether all of it is as the registry says now.
+    pub freshness: Freshness,
     /// Revision of the registry up to which every change was taken in.
     registry_at: AtomicU64,
     refusals: Mutex<BTreeMap<ActorKey, Refusal>>,
@@ -54,6 +57,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub fn new(lattice: Lattice, key: NodeKey, labels: Labels, trust: Trust, traced: bool) -> Self {
+        let freshness = Freshness::new(&lattice);
         Self {
             lattice,
             key,
@@ -68,6 +72,7 @@ impl Shared {
             names: ArcSwap::default(),
             revocations: ArcSwap::default(),
             links: ArcSwap::default(),
+            freshness,
             registry_at: AtomicU64::new(0),
             refusals: Mutex::default(),
             board: Board::default(),

@@ -35,7 +35,10 @@ pub enum Change {
         at: u64,
     },
     /// All that was there has been told, for the first time or again.
-    Synced,
+    Synced {
+        /// The [connection](Connection::count) through which it was read, or an earlier one.
+        connection: u64,
+    },
 }
 
 /// Changes of the registry as they happen. Ends when it is dropped.
@@ -117,7 +120,7 @@ impl Watcher {
     /// Lists everything, tells what is new, then tells what changes until it is time to list anew.
     async fn round(&mut self) -> Result<Round, RegistryError> {
         let mut connection = self.connection.clone();
-        connection.mark_unchanged();
+        let through = connection.borrow_and_update().count;
         let (mut live, entries) = self.open().await?;
         let mut gone = std::mem::take(&mut self.told);
         for entry in entries {
@@ -140,7 +143,7 @@ impl Watcher {
                 return Ok(Round::ReaderGone);
             }
         }
-        if !self.send(Change::Synced).await {
+        if !self.send(Change::Synced { connection: through }).await {
             return Ok(Round::ReaderGone);
         }
         let mut relist =

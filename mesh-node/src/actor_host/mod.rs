@@ -192,6 +192,9 @@ impl ActorHost {
 
 impl Answering for ActorHost {
     async fn answer(&self, call: Incoming<'_>) -> Answered {
+        if let Err(error) = self.shared.freshness.for_call(call.deadline).await {
+            return Answered::from(Err(error));
+        }
         let request = Request {
             operation: call.operation,
             payload: call.payload,

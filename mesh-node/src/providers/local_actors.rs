@@ -27,10 +27,11 @@ impl LocalActors {
     }
 
     async fn call_here_first(&self, call: ActorCall) -> Result<Bytes, Error> {
+        let deadline = Instant::now() + call.timeout;
+        self.shared.freshness.for_call_here(deadline).await;
         let Some(host) = self.shared.host(&call.link.source) else {
             return self.elsewhere.call(call).await;
         };
-        let deadline = Instant::now() + call.timeout;
         let request = Request {
             operation: call.operation,
             payload: &call.payload,

@@ -16,6 +16,8 @@ pub const CALLS_IN_FLIGHT_MAX: u32 = 4_096;
 pub const LINK_CALLS_IN_FLIGHT_MAX: u32 = CALLS_IN_FLIGHT_MAX / 2;
 /// Time that a link which is replaced or removed has to end what it began by itself.
 pub const LINK_CLOSE_TIMEOUT_MS: u64 = 30_000;
+/// Time that links have at the end of the process to give back what they hold.
+pub const RELEASE_TIMEOUT_MS: u64 = 5_000;
 /// Time that a provider has to say whether it is well where all of it is described: whoever asks may
 /// want to know no more than that it is there.
 pub const DESCRIBE_HEALTH_MS: u64 = 100;

@@ -275,7 +275,8 @@ impl ProviderHost {
             self.inner.end.workers.wait().await;
             join_all(self.open_links().map(|answers| async move { answers.release().await })).await;
         };
-        if tokio::time::timeout_at(end.into(), release).await.is_err() {
+        let bound = Duration::from_millis(limits::RELEASE_TIMEOUT_MS);
+        if tokio::time::timeout(bound, release).await.is_err() {
             tracing::warn!(provider = self.about().name, "a link did not end in time");
         }
         running

@@ -14,12 +14,14 @@ use crate::provider::{BoxFuture, CallInfo};
 #[derive(Default)]
 struct Says {
     closed: Arc<AtomicUsize>,
+    released: Arc<AtomicUsize>,
     tried: AtomicUsize,
 }
 
 struct Said {
     what: String,
     closed: Arc<AtomicUsize>,
+    released: Arc<AtomicUsize>,
 }
 
 impl Answers for Said {
@@ -35,6 +37,11 @@ impl Answers for Said {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         self.closed.fetch_add(1, Ordering::Relaxed);
+        Box::pin(std::future::ready(()))
+    }
+
+    fn release(&self) -> BoxFuture<'_, ()> {
+        self.released.fetch_add(1, Ordering::Relaxed);
         Box::pin(std::future::ready(()))
     }
 }
@@ -53,8 +60,9 @@ impl Provider for Says {
                     Err(Error::not_started(ErrorCode::ProviderUnavailable, "not yet"))
                 }
                 what => {
-                    let closed = self.closed.clone();
-                    Ok(Arc::new(Said { what: what.to_owned(), closed }) as Arc<dyn Answers>)
+                    let (closed, released) = (self.closed.clone(), self.released.clone());
+                    let said = Said { what: what.to_owned(), closed, released };
+                    Ok(Arc::new(said) as Arc<dyn Answers>)
                 }
             }
         })
@@ -125,6 +133,8 @@ async fn a_generation_that_is_refused_leaves_the_one_before_at_work() {
     let status = case.put("two").await;
     assert_eq!((status.running, status.refused), (Some(5), None));
     assert_eq!(case.says().await, Ok("two".to_owned()));
+    // In a task of its own.
+    tokio::task::yield_now().await;
     assert_eq!(case.provider.closed.load(Ordering::Relaxed), 1);
 }
 
@@ -189,6 +199,10 @@ async fn a_drain_waits_for_calls_and_takes_no_more() {
     assert_eq!(case.host.quiet(Duration::from_secs(1)).await, 0);
     assert_eq!(case.provider.closed.load(Ordering::Relaxed), 1);
     assert_eq!(case.says().await, Ok("one".to_owned()), "calls are still answered");
+    assert_eq!(case.provider.released.load(Ordering::Relaxed), 0);
+    // What is opened from now on is not opened.
+    case.host.put_link(&case.record("two"), 2);
+    assert_eq!(case.says().await, Ok("one".to_owned()));
     let hang = case.call("hang", Duration::from_millis(300));
     let finish = async {
         tokio::task::yield_now().await;
@@ -199,5 +213,6 @@ async fn a_drain_waits_for_calls_and_takes_no_more() {
     };
     let (hung, left) = tokio::join!(hang, finish);
     assert_eq!((hung, left), (Err(ErrorCode::DeadlineExceeded), (1, 0)));
+    assert!(case.provider.released.load(Ordering::Relaxed) > 0);
     assert_eq!(case.says().await, Err(ErrorCode::Draining));
 }

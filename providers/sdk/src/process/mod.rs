@@ -180,7 +180,7 @@ impl Process {
 /// Takes in the links that there are; returns whether that came to its end.
 async fn follow_until_synced(host: &ProviderHost, watch: &mut RegistryWatch) -> bool {
     while let Some(change) = watch.next().await {
-        if change == Change::Synced {
+        if matches!(change, Change::Synced { .. }) {
             return true;
         }
         take_in(host, change);
@@ -213,6 +213,6 @@ fn take_in(host: &ProviderHost, change: Change) {
                 host.remove_link(&LinkId { source, name });
             }
         }
-        Change::Put { .. } | Change::Removed { .. } | Change::Synced => {}
+        Change::Put { .. } | Change::Removed { .. } | Change::Synced { .. } => {}
     }
 }
