@@ -96,6 +96,8 @@ impl Policy {
         jitter: f64,
         budget: &RetryBudget,
     ) -> Next {
+        // Where nobody listens nobody has work with another attempt.
+        let free = matches!(attempt, Attempt::NoResponders(_));
         let (error, again) = match attempt {
             Attempt::Answered(error) => {
                 let passing =
@@ -137,7 +139,7 @@ impl Policy {
             ),
         };
         let pause = pause(attempts, jitter);
-        if again && elapsed + pause < self.timeout && budget.spend() {
+        if again && elapsed + pause < self.timeout && (free || budget.spend()) {
             Next::RetryAfter(pause)
         } else {
             Next::GiveUp(error)
@@ -229,10 +231,12 @@ mod tests {
     fn an_empty_budget_ends_the_retries_and_calls_earn_new_ones() {
         let budget = RetryBudget::default();
         let retry = || policy(false).next(answered(ErrorCode::Busy, false), 1, NOW, 0.0, &budget);
+        let nobody = || policy(false).next(Attempt::NoResponders(target()), 1, NOW, 0.0, &budget);
         for _ in 0..limits::RETRY_BUDGET_MAX {
             assert!(matches!(retry(), Next::RetryAfter(_)));
         }
         assert!(matches!(retry(), Next::GiveUp(_)));
+        assert!(matches!(nobody(), Next::RetryAfter(_)), "it costs nothing");
         for _ in 0..limits::CALLS_PER_RETRY {
             budget.earn();
         }
