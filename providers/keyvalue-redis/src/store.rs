@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lattice_protocol::Error;
 use lattice_protocol::contract::keyvalue::{
     CompareAndDelete, CompareAndSet, Condition, Contains, Increment, Key, KeyPage, Keys, Length,
     ListPage, ListPop, ListPush, ListRange, ListRemove, ListSide, MemberList, Members, Number, Set,
@@ -10,7 +11,6 @@ use lattice_protocol::contract::keyvalue::{
 };
 use lattice_protocol::contract::limits::keyvalue as bounds;
 use lattice_protocol::contract::{ByteBuf, Existed, limits::PAGE_ENTRIES_MAX};
-use lattice_protocol::{Error, ErrorCode};
 use mesh_provider::contract::KeyValue;
 use mesh_provider::keyvalue::{self, Sort};
 use mesh_provider::{BoxFuture, CallInfo};
