@@ -20,6 +20,10 @@ const ROUNDS: usize = 20;
 const BUSY_MAX: usize = 200;
 /// Pause before it does.
 const BUSY_PAUSE_MS: u64 = 5;
+/// Sets that are united; all but the first and the last are empty.
+const UNITED: usize = 32;
+/// Pause between two moves of a member from one to the other: a store may need a while without changes.
+const MOVE_PAUSE_MS: u64 = 60;
 
 pub async fn checks(report: &mut Report, desk: &Desk) {
     let desk = &desk.beside(&patient(&desk.link));
@@ -206,14 +210,16 @@ async fn members(desk: &Desk) -> Outcome {
 
 /// Moves a member to and fro between two sets, so that one of them always has it: so must their union.
 async fn united(desk: &Desk) -> Outcome {
-    let keys = ["one", "two"].map(|of| desk.key(&format!("race-union-{of}")));
-    let [one, two] = &keys;
+    let keys: Vec<String> = (0..UNITED).map(|n| desk.key(&format!("race-union-{n:02}"))).collect();
+    let [one, .., two] = keys.as_slice() else { return Err("there are no keys".into()) };
+    let backwards: Vec<String> = keys.iter().rev().cloned().collect();
     desk.set_add(one, ["moved"]).await.told("set_add")?;
     let moving = async {
-        for _ in 0..ROUNDS * 5 {
+        for _ in 0..ROUNDS {
             for (from, to) in [(one, two), (two, one)] {
                 desk.set_add(to, ["moved"]).await.told("set_add")?;
                 desk.set_remove(from, ["moved"]).await.told("set_remove")?;
+                tokio::time::sleep(Duration::from_millis(MOVE_PAUSE_MS)).await;
             }
         }
         Ok(())
@@ -223,9 +229,9 @@ async fn united(desk: &Desk) -> Outcome {
     loop {
         // Whichever of the two is read first.
         turn += 1;
-        let order = if turn % 2 == 0 { [one, two] } else { [two, one] };
+        let order = if turn % 2 == 0 { &keys } else { &backwards };
         let asking = async {
-            let found = desk.of_sets(SET_UNION, &order).await.told("set_union")?;
+            let found = desk.of_sets(SET_UNION, order).await.told("set_union")?;
             same("the union", found, items(["moved"]))
         };
         let mut asking = std::pin::pin!(asking);
