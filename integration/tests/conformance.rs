@@ -187,7 +187,7 @@ async fn the_key_value_providers_conform() {
         (mesh_keyvalue_embedded::ABOUT.name, settings([])),
     ] {
         let key = key_of(bed.lattice(), name).await;
-        assert_strangers(bed.lattice(), &key, name, &config).await;
+        Box::pin(assert_strangers(bed.lattice(), &key, name, &config)).await;
     }
 }
 
@@ -360,7 +360,7 @@ async fn a_provider_in_python_conforms_and_is_linked_like_any_other() {
     let complaints = String::from_utf8_lossy(&examined.stderr);
     assert!(examined.status.success(), "{told}\n{complaints}\n{}", provider.log_tail());
 
-    assert_strangers(bed.lattice(), &key, "keyvalue-python", &settings([])).await;
+    Box::pin(assert_strangers(bed.lattice(), &key, "keyvalue-python", &settings([]))).await;
 
     let user = Meshctl::new(&bed.url(), bed.name().as_str()).unwrap();
     let actor = ActorKey::generate().unwrap().0;
