@@ -128,6 +128,20 @@ macro_rules! both_ways {
     }};
 }
 
+/// Examines whether actors whose links name no prefix share anything, or two links of one actor do.
+async fn assert_strangers(lattice: &Lattice, key: &ProviderKey, name: &str, config: &Settings) {
+    let contract = || mesh_keyvalue_nats::ABOUT.contract.name.parse().unwrap();
+    let mut actor = Linked::new(lattice, key.clone(), contract()).await.unwrap();
+    let mut stranger = Linked::new(lattice, key.clone(), contract()).await.unwrap();
+    let link = actor.link(LinkName::default_link(), config.clone()).await.unwrap();
+    let theirs = stranger.link(LinkName::default_link(), config.clone()).await.unwrap();
+    assert_passed(name, "two actors", &keyvalue::strangers(&link, &theirs).await);
+    let second = actor.link("other".parse().unwrap(), config.clone()).await.unwrap();
+    assert_passed(name, "two links", &keyvalue::strangers(&link, &second).await);
+    actor.unlink().await.unwrap();
+    stranger.unlink().await.unwrap();
+}
+
 async fn bed_with_node(data: &TempDir) -> (Testbed, integration::harness::MeshNode) {
     let bed = Testbed::start("conformance").await.unwrap();
     let options = bed.node().unwrap().arg("--data").arg(data.path());
@@ -167,6 +181,14 @@ async fn the_key_value_providers_conform() {
         tenant("b"),
         keyvalue::suite
     );
+    for (name, config) in [
+        (mesh_keyvalue_nats::ABOUT.name, settings([])),
+        (mesh_keyvalue_redis::ABOUT.name, settings([("url", &url)])),
+        (mesh_keyvalue_embedded::ABOUT.name, settings([])),
+    ] {
+        let key = key_of(bed.lattice(), name).await;
+        Box::pin(assert_strangers(bed.lattice(), &key, name, &config)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -337,6 +359,8 @@ async fn a_provider_in_python_conforms_and_is_linked_like_any_other() {
     println!("{told}");
     let complaints = String::from_utf8_lossy(&examined.stderr);
     assert!(examined.status.success(), "{told}\n{complaints}\n{}", provider.log_tail());
+
+    Box::pin(assert_strangers(bed.lattice(), &key, "keyvalue-python", &settings([]))).await;
 
     let user = Meshctl::new(&bed.url(), bed.name().as_str()).unwrap();
     let actor = ActorKey::generate().unwrap().0;

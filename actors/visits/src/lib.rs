@@ -1,4 +1,9 @@
 //! Counts the visits that `shortener` publishes, and tells the counts over HTTP.
+//!
+//! A visit that comes again is counted once: a mark that it was seen is set first, and taken away where
+//! it could not be counted. A node that dies between the two, or a store that can't be reached after the
+//! mark was set, leaves a visit uncounted; one that counted without its answer arriving, a visit
+//! counted twice.
 
 use std::collections::BTreeMap;
 
@@ -28,9 +33,10 @@ impl Visits {
             return Ok(messaging::reject("a visit is JSON with a code"));
         };
         let store = keyvalue::Store::default();
-        if let Some(id) = &message.id {
+        let mark = message.id.as_ref().map(|id| format!("seen:{id}"));
+        if let Some(mark) = &mark {
             let seen = keyvalue::Set {
-                key: format!("seen:{id}"),
+                key: mark.clone(),
                 value: Vec::new(),
                 ttl_ms: Some(REMEMBERED_MS),
                 condition: Some(keyvalue::Condition::Absent),
@@ -39,7 +45,12 @@ impl Visits {
                 return Ok(messaging::ack());
             }
         }
-        store.increment(&format!("visits:{}", visit.code), 1)?;
+        let counted = store.increment(&format!("visits:{}", visit.code), 1);
+        if let (Err(_), Some(mark)) = (&counted, &mark) {
+            // It comes again, and must count then.
+            store.delete(mark)?;
+        }
+        counted?;
         Ok(messaging::ack())
     }
 
@@ -84,6 +95,25 @@ mod tests {
 
     fn lattice_delivery(message: messaging::Message) -> messaging::WireDelivery {
         messaging::WireDelivery { message, attempt: 1, durable: true }
+    }
+
+    #[test]
+    fn what_could_not_be_counted_counts_when_it_comes_again() {
+        let lattice = Lattice::new().keyvalue(&KeyValue::new());
+        let store = keyvalue::Store::default();
+        let visit = || {
+            let mut message = messaging::message("shortener.visits.a", r#"{"code":"a"}"#);
+            message.id = Some("1".to_owned());
+            messaging::Delivery::from(lattice_delivery(message))
+        };
+        lattice.run(|| store.set("visits:a", "no number")).unwrap();
+        assert!(lattice.run(|| Visits::deliver(visit())).is_err());
+        lattice.run(|| store.set("visits:a", "5")).unwrap();
+        for _ in 0..2 {
+            let verdict = lattice.run(|| Visits::deliver(visit())).unwrap().verdict;
+            assert_eq!(verdict, messaging::Verdict::Ack);
+        }
+        assert_eq!(lattice.run(|| store.get_text("visits:a")).unwrap().as_deref(), Some("6"));
     }
 
     #[test]

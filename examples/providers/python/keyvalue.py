@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """mesh:keyvalue in the memory of one process: a provider in Python that passes the conformance suite.
 
-Settings of a link: `prefix`, which keeps tenants apart (links with the same prefix share their keys).
+Settings of a link: `prefix`; links with the same one share their keys. One without it has its own.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import time
 from mesh_provider import Provider, Refused
 
 KEY, VALUE, ITEM, ITEMS = 512, 1_000_000, 65_536, 8_388_608
-SPACES = {}  # prefix -> key -> (sort, content, end of life in seconds or None)
+SPACES = {}  # prefix, or source and name of a link without one -> key -> (sort, content, end of life in seconds or None)
 
 
 def text(request, field, bound=KEY, least=1):
@@ -267,11 +267,12 @@ OPERATIONS = [name for name in (
     "set_union set_intersection").split()]
 
 
-def open_link(settings):
+def open_link(source, name, settings):
     unknown = set(settings) - {"prefix"}
     if unknown:
         raise Refused("bad_request", f"the setting {min(unknown)} is not known; there is prefix")
-    return Store(SPACES.setdefault(settings.get("prefix", ""), {}))
+    # A prefix is no pair: nobody names the space of a link that names none.
+    return Store(SPACES.setdefault(settings.get("prefix", (source, name)), {}))
 
 
 asyncio.run(Provider("keyvalue-python", "mesh:keyvalue", OPERATIONS, open_link).serve())

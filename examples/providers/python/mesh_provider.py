@@ -32,7 +32,8 @@ class Refused(Exception):
 
 
 class Provider:
-    """Serves one contract. `open_link(config)` returns an object with a method an operation."""
+    """Serves one contract. `open_link(source, name, config)` returns an object with a method an
+    operation; `source` is the key of the actor whose link `name` it is."""
 
     def __init__(self, name, contract, operations, open_link):
         self.name, self.contract, self.operations = name, contract, operations
@@ -61,7 +62,7 @@ class Provider:
             else:
                 opened, error = self.links.get(link, (0, 0, None, None))[2], None
                 try:
-                    opened = self.open_link(record.get("config", {}))
+                    opened = self.open_link(*link, record.get("config", {}))
                 except Refused as refused:  # what ran before goes on
                     error = refused.error
                 self.links[link] = (entry.revision, record["generation"], opened, error)

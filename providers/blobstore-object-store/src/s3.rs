@@ -9,12 +9,12 @@
 //! |---|---|---|
 //! | `bucket` | the bucket, which must exist | **required** |
 //! | `endpoint` | URL of the store | that of AWS for the region |
-//! | `region` | the region | `AWS_REGION`, or `us-east-1` |
+//! | `region` | the region | `AWS_REGION`, then `AWS_DEFAULT_REGION`, of the process, or `us-east-1` |
 //! | `access_key_id`, `secret_access_key` | credentials, both or none | what the environment of the process says (`AWS_…`), or the machine's role |
 //! | `prefix` | the tenant: links of one prefix share containers, others see none of them; 1 to 32 of `a-z 0-9 -` | the actor's own |
 //! | `allow_http` | `true` where the endpoint may be reached without TLS | `false` |
 //!
-//! A link with credentials of its own takes nothing else from the environment.
+//! A link with credentials of its own takes nothing else but the region from the environment.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,7 +99,7 @@ fn bucket(config: &Config) -> Result<AmazonS3, Error> {
         }
         builder = builder.with_endpoint(endpoint.trim_end_matches('/'));
     }
-    if let Some(region) = config.text("region") {
+    if let Some(region) = region(config, |name| std::env::var(name).ok()) {
         builder = builder.with_region(region);
     }
     let client = ClientOptions::new()
@@ -116,6 +116,16 @@ fn bucket(config: &Config) -> Result<AmazonS3, Error> {
     let built =
         builder.with_bucket_name(bucket).with_client_options(client).with_retry(retry).build();
     built.map_err(|error| Error::not_started(ErrorCode::BadRequest, error.to_string()))
+}
+
+/// Returns the region of a bucket: the link's, or what the environment of the process says, whoever's
+/// the credentials are.
+fn region(config: &Config, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let of_process = || {
+        let all = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+        all.into_iter().filter_map(variable).find(|region| !region.is_empty())
+    };
+    config.text("region").map(str::to_owned).or_else(of_process)
 }
 
 /// Asks whether the bucket is there and may be read.
@@ -140,6 +150,24 @@ async fn reach(store: &AmazonS3, layout: &Layout) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_region_comes_from_the_link_or_from_the_environment() {
+        let config = |settings: &[(&str, &str)]| Config::of(settings.iter().copied());
+        let keys = [("bucket", "b"), ("access_key_id", "k"), ("secret_access_key", "s")];
+        let process = |all: &'static [(&'static str, &'static str)]| {
+            move |name: &str| {
+                all.iter().find(|(one, _)| *one == name).map(|(_, value)| (*value).to_owned())
+            }
+        };
+        let both = process(&[("AWS_DEFAULT_REGION", "eu-2"), ("AWS_REGION", "eu-1")]);
+        assert_eq!(region(&config(&keys), both).as_deref(), Some("eu-1"));
+        let default = process(&[("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "eu-2")]);
+        assert_eq!(region(&config(&keys), default).as_deref(), Some("eu-2"));
+        assert_eq!(region(&config(&keys), process(&[])), None);
+        let own = [keys.as_slice(), &[("region", "eu-3")]].concat();
+        assert_eq!(region(&config(&own), both).as_deref(), Some("eu-3"));
+    }
 
     #[test]
     fn settings_that_make_no_sense_are_named() {

@@ -24,6 +24,7 @@ pub async fn suite(lab: &dyn Lab, actor: &Recorder) -> Report {
     report.check("each tick comes once, at its time", ticks(lab, actor)).await;
     report.check("what a busy actor left out is counted", busy(lab, actor)).await;
     report.check("a tick that did not start comes again", again(lab, actor)).await;
+    report.check("a tick of which nobody heard again comes again", unknown(lab, actor)).await;
     report.check("an error of the actor is not tried again", failing(lab, actor)).await;
     report.check("a link that is closed ticks no more", closing(lab, actor)).await;
     report.check("what was due while no provider ran is made up for", absent(lab, actor)).await;
@@ -105,6 +106,22 @@ async fn busy(lab: &dyn Lab, actor: &Recorder) -> Result<(), String> {
 
 fn not_started() -> Error {
     Error::not_started(ErrorCode::Busy, "a suite says so")
+}
+
+async fn unknown(lab: &dyn Lab, actor: &Recorder) -> Result<(), String> {
+    let name = name("unknown")?;
+    let gone = Error::started(ErrorCode::NotFound, "a suite says so");
+    actor.react(&name, move |heard| match heard.before {
+        0 | 1 => Reaction::now(Err(gone.clone())),
+        _ => Reaction::now(Ok(bytes::Bytes::new())),
+    });
+    open(lab, &name, ("interval_ms", "5000")).await?;
+    let heard = actor.until(&name, Duration::from_secs(20), |heard| heard.len() >= 4).await;
+    lab.close(&name).await;
+    let ticks = read(&heard?)?;
+    let due: Vec<u64> = ticks.iter().take(4).map(|tick| tick.due_at_ms).collect();
+    let first = some("the first tick", due.first().copied())?;
+    same("what came", due, vec![first, first, first, first + 5_000])
 }
 
 async fn again(lab: &dyn Lab, actor: &Recorder) -> Result<(), String> {

@@ -92,7 +92,10 @@ impl Bucket {
     }
 
     /// Returns what a key holds, and the revision that a change of it must name.
-    async fn look(
+    ///
+    /// # Errors
+    /// `provider_unavailable`, `deadline_exceeded`.
+    pub async fn look(
         &self,
         key: &str,
         shown: &str,
@@ -133,7 +136,7 @@ impl Bucket {
             Some(lock) => Some(within(&self.lattice, info, lock.lock()).await?),
             None => None,
         };
-        let mut pause = Duration::from_micros(limits::CHANGE_PAUSE_FIRST_US);
+        let mut pause = change_pause();
         for _ in 0..limits::CHANGE_ATTEMPTS_MAX {
             let (held, at) = self.look(key, shown, info).await?;
             let (write, answer) = match change(held)? {
@@ -144,8 +147,7 @@ impl Bucket {
             if self.write(key, shown, write, Some(at), info).await? {
                 return Ok(answer);
             }
-            tokio::time::sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
-            pause = (pause * 2).min(Duration::from_micros(limits::CHANGE_PAUSE_MAX_US));
+            pause.wait().await;
         }
         Err(Error::not_started(
             ErrorCode::Busy,
@@ -218,6 +220,22 @@ impl Bucket {
             Err(error) if jetstream::is_conflict(&error) => Ok(false),
             Err(error) => Err(Error { started: true, ..failed("write the key", &error) }),
         }
+    }
+}
+
+/// The pauses between attempts of which others were faster: each longer, none the same for two.
+pub struct Pause(Duration);
+
+/// Returns the pauses for one request.
+pub fn change_pause() -> Pause {
+    Pause(Duration::from_micros(limits::CHANGE_PAUSE_FIRST_US))
+}
+
+impl Pause {
+    /// Makes the next one.
+    pub async fn wait(&mut self) {
+        tokio::time::sleep(self.0.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
+        self.0 = (self.0 * 2).min(Duration::from_micros(limits::CHANGE_PAUSE_MAX_US));
     }
 }
 

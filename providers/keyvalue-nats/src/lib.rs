@@ -11,6 +11,7 @@
 //! unless configured), else `limit_exceeded`.
 
 mod bucket;
+mod combine;
 mod content;
 mod keys;
 pub mod limits;

@@ -8,6 +8,8 @@ pub const CHANGE_ATTEMPTS_MAX: u32 = 64;
 pub const CHANGE_PAUSE_FIRST_US: u64 = 200;
 /// Longest pause before a change is tried again.
 pub const CHANGE_PAUSE_MAX_US: u64 = 20_000;
+/// Attempts to read several sets while nobody changes one, before they are given up as `busy`.
+pub const COMBINE_ATTEMPTS_MAX: u32 = 16;
 /// Changes of one process that wait for each other by key rather than fail at the server.
 pub const KEY_LOCKS: usize = 64;
 /// How long the bucket remembers that a key was deleted.

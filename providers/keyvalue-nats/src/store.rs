@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use lattice_protocol::Error;
 use lattice_protocol::contract::keyvalue::{
     CompareAndDelete, CompareAndSet, Condition, Contains, Increment, Key, KeyPage, Keys, Length,
     ListPage, ListPop, ListPush, ListRange, ListRemove, ListSide, MemberList, Members, Number, Set,
@@ -10,13 +9,16 @@ use lattice_protocol::contract::keyvalue::{
 };
 use lattice_protocol::contract::limits::keyvalue as bounds;
 use lattice_protocol::contract::{ByteBuf, Existed};
+use lattice_protocol::{Error, ErrorCode};
 use mesh_provider::CallInfo;
 use mesh_provider::contract::KeyValue;
 use mesh_provider::keyvalue::{self, MemberRoom};
 
-use crate::bucket::{Bucket, Change};
+use crate::bucket::{Bucket, Change, change_pause};
+use crate::combine::{Combined, Way};
 use crate::content::{self, Content, Held, now_ms};
 use crate::keys::Space;
+use crate::limits;
 
 /// The keys of one link.
 pub struct Store {
@@ -40,6 +42,52 @@ impl Store {
         change: impl Fn(Option<Held>) -> Result<Change<T>, Error>,
     ) -> Result<T, Error> {
         self.bucket.change(&self.space.key(key), key, info, change).await
+    }
+
+    /// Returns what sets have together as they were at one time: the first is read again once the last
+    /// was read, and so is each, until all of them are what they were.
+    async fn combined(
+        &self,
+        keys: &[String],
+        way: Way,
+        info: &CallInfo,
+    ) -> Result<MemberList, Error> {
+        let mut pause = change_pause();
+        for _ in 0..limits::COMBINE_ATTEMPTS_MAX {
+            let mut combined = Combined::new(way);
+            let mut revisions = Vec::with_capacity(keys.len());
+            for key in keys {
+                let (held, revision) = self.bucket.look(&self.space.key(key), key, info).await?;
+                combined.add(content::set(key, held)?)?;
+                revisions.push(revision);
+            }
+            if self.are_still(keys, &revisions, info).await? {
+                return combined.into_list();
+            }
+            pause.wait().await;
+        }
+        Err(Error::not_started(
+            ErrorCode::Busy,
+            "others change the sets too often: they were never the same for a while",
+        ))
+    }
+
+    async fn are_still(
+        &self,
+        keys: &[String],
+        revisions: &[u64],
+        info: &CallInfo,
+    ) -> Result<bool, Error> {
+        // One alone was read at one time.
+        if keys.len() < 2 {
+            return Ok(true);
+        }
+        for (key, before) in keys.iter().zip(revisions) {
+            if self.bucket.look(&self.space.key(key), key, info).await?.1 != *before {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     async fn members(&self, key: &str, info: &CallInfo) -> Result<Vec<ByteBuf>, Error> {
@@ -303,12 +351,7 @@ impl KeyValue for Store {
     }
 
     async fn set_union(&self, request: SetKeys, info: &CallInfo) -> Result<MemberList, Error> {
-        let (mut known, mut union) = (HashSet::new(), Vec::new());
-        for key in &request.keys {
-            let members = self.members(key, info).await?;
-            union.extend(members.into_iter().filter(|member| known.insert(member.clone())));
-        }
-        member_list(union)
+        self.combined(&request.keys, Way::Union, info).await
     }
 
     async fn set_intersection(
@@ -316,17 +359,6 @@ impl KeyValue for Store {
         request: SetKeys,
         info: &CallInfo,
     ) -> Result<MemberList, Error> {
-        let mut common: Option<Vec<ByteBuf>> = None;
-        for key in &request.keys {
-            let members = self.members(key, info).await?;
-            common = Some(match common {
-                None => members,
-                Some(before) => {
-                    let here: HashSet<&ByteBuf> = members.iter().collect();
-                    before.into_iter().filter(|member| here.contains(member)).collect()
-                }
-            });
-        }
-        member_list(common.unwrap_or_default())
+        self.combined(&request.keys, Way::Intersection, info).await
     }
 }

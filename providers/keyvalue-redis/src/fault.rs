@@ -1,5 +1,7 @@
 //! What Redis, or the way to it, answers with: as errors of the contract.
 
+use std::time::Duration;
+
 use lattice_protocol::{Error, ErrorCode};
 use mesh_provider::keyvalue::{self, Sort};
 use redis::RedisError;
@@ -36,6 +38,19 @@ pub fn error(server: &str, about: About<'_>, error: &RedisError) -> Error {
         ),
         None => away(server, error),
     }
+}
+
+/// Returns the error of a server that did not answer within `bound`: of the call, whose deadline it
+/// may have been, or of the server.
+pub fn silent(server: &str, bound: Duration, deadline: bool) -> Error {
+    let code = match deadline {
+        true => ErrorCode::DeadlineExceeded,
+        false => ErrorCode::ProviderUnavailable,
+    };
+    Error::started(
+        code,
+        format!("Redis at {server} did not answer within {} ms", bound.as_millis()),
+    )
 }
 
 fn is(error: &RedisError, what: &str) -> bool {

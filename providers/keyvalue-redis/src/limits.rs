@@ -14,3 +14,11 @@ pub const SCAN_KEYS_MAX: u32 = 256;
 pub const SCAN_STEPS_MAX: u32 = 64;
 /// Pause before a connection that could not be made is tried again.
 pub const RECONNECT_PAUSE_MS: u64 = 50;
+/// Silence of a connection after which its other end is probed.
+pub const KEEPALIVE_IDLE_MS: u64 = 3_000;
+/// Time between probes.
+pub const KEEPALIVE_INTERVAL_MS: u64 = 1_000;
+/// Probes without an answer after which the connection is lost.
+pub const KEEPALIVE_PROBES: u32 = 3;
+/// How long what was sent may stay unacknowledged before the connection is lost.
+pub const UNACKNOWLEDGED_MAX_MS: u64 = 5_000;

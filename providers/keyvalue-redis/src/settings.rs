@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use lattice_protocol::Error;
 use mesh_provider::{Link, keyvalue, wrong};
+use redis::io::tcp::TcpSettings;
+use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion};
 
 use crate::keys::Space;
@@ -63,7 +65,19 @@ fn connection(url: &str) -> Result<ConnectionInfo, &'static str> {
     )?;
     // The third version of the protocol, for it tells at once when the server is gone.
     let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-    Ok(info.set_redis_settings(redis))
+    Ok(info.set_redis_settings(redis).set_tcp_settings(tcp()))
+}
+
+/// Returns how a connection notices that nobody is at its other end any more, be it idle or not.
+fn tcp() -> TcpSettings {
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_millis(limits::KEEPALIVE_IDLE_MS))
+        .with_interval(Duration::from_millis(limits::KEEPALIVE_INTERVAL_MS))
+        .with_retries(limits::KEEPALIVE_PROBES);
+    let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(Duration::from_millis(limits::UNACKNOWLEDGED_MAX_MS));
+    settings
 }
 
 fn name(server: &ConnectionInfo) -> String {
@@ -93,6 +107,16 @@ mod tests {
         let settings = read(&[]).unwrap();
         assert_eq!(settings.name, "127.0.0.1:6379, database 0");
         assert_eq!(settings.timeout.as_millis(), u128::from(limits::ANSWER_TIMEOUT_DEFAULT_MS));
+    }
+
+    #[test]
+    fn a_connection_notices_that_its_server_is_gone() {
+        let server = read(&[]).unwrap().server;
+        let tcp = server.tcp_settings();
+        assert!(tcp.keepalive().is_some() && tcp.nodelay());
+        let most = Some(Duration::from_millis(limits::UNACKNOWLEDGED_MAX_MS));
+        #[cfg(target_os = "linux")]
+        assert_eq!(tcp.user_timeout(), most);
     }
 
     #[test]

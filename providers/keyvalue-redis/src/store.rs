@@ -1,7 +1,9 @@
 //! The keys of one link.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use lattice_protocol::Error;
 use lattice_protocol::contract::keyvalue::{
     CompareAndDelete, CompareAndSet, Condition, Contains, Increment, Key, KeyPage, Keys, Length,
     ListPage, ListPop, ListPush, ListRange, ListRemove, ListSide, MemberList, Members, Number, Set,
@@ -9,7 +11,6 @@ use lattice_protocol::contract::keyvalue::{
 };
 use lattice_protocol::contract::limits::keyvalue as bounds;
 use lattice_protocol::contract::{ByteBuf, Existed, limits::PAGE_ENTRIES_MAX};
-use lattice_protocol::{Error, ErrorCode};
 use mesh_provider::contract::KeyValue;
 use mesh_provider::keyvalue::{self, Sort};
 use mesh_provider::{BoxFuture, CallInfo};
@@ -42,23 +43,22 @@ impl Store {
         let ask = |mut connection: ConnectionManager| -> BoxFuture<'_, RedisResult<String>> {
             Box::pin(async move { cmd("PING").query_async(&mut connection).await })
         };
-        self.within(self.settings.timeout, about, ask).await.map(drop)
+        self.within(None, about, ask).await.map(drop)
     }
 
+    /// Waits for an answer as long as Redis has for one, but not beyond the deadline of the call.
     async fn within<'a, T>(
         &'a self,
-        bound: std::time::Duration,
+        left: Option<Duration>,
         about: About<'_>,
         ask: impl FnOnce(ConnectionManager) -> BoxFuture<'a, RedisResult<T>>,
     ) -> Result<T, Error> {
         let server = &self.settings.name;
+        let bound = left.map_or(self.settings.timeout, |left| left.min(self.settings.timeout));
         match tokio::time::timeout(bound, ask(self.server.connection())).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(fault::error(server, about, &error)),
-            Err(_) => Err(Error::started(
-                ErrorCode::ProviderUnavailable,
-                format!("Redis at {server} did not answer within {} ms", bound.as_millis()),
-            )),
+            Err(_) => Err(fault::silent(server, bound, bound < self.settings.timeout)),
         }
     }
 
@@ -70,11 +70,10 @@ impl Store {
         command: Cmd,
         info: &CallInfo,
     ) -> Result<T, Error> {
-        let bound = self.settings.timeout.min(info.left());
         let ask = |mut connection: ConnectionManager| -> BoxFuture<'_, RedisResult<T>> {
             Box::pin(async move { command.query_async(&mut connection).await })
         };
-        self.within(bound, About { key, sort }, ask).await
+        self.within(Some(info.left()), About { key, sort }, ask).await
     }
 
     /// Runs a script over keys, the first of which errors name.
@@ -86,7 +85,6 @@ impl Store {
         arguments: Vec<Vec<u8>>,
         info: &CallInfo,
     ) -> Result<T, Error> {
-        let bound = self.settings.timeout.min(info.left());
         let own: Vec<String> = keys.iter().map(|key| self.key(key)).collect();
         let ask = |mut connection: ConnectionManager| -> BoxFuture<'_, RedisResult<T>> {
             Box::pin(async move {
@@ -101,7 +99,7 @@ impl Store {
             })
         };
         let first = keys.first().map(String::as_str).unwrap_or_default();
-        self.within(bound, About { key: first, sort }, ask).await
+        self.within(Some(info.left()), About { key: first, sort }, ask).await
     }
 
     fn key(&self, key: &str) -> String {

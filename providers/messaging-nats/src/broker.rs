@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::StatusCode;
+use async_nats::client::{PublishError, PublishErrorKind};
 use futures_util::StreamExt;
 use lattice_client::Lattice;
 use lattice_protocol::contract::Empty;
@@ -12,8 +13,9 @@ use lattice_protocol::{Error, ErrorCode};
 use mesh_provider::contract::Messaging;
 use mesh_provider::{CallInfo, Context, Link};
 
+use crate::confirm::publish_confirmed;
 use crate::deliver::Deliverer;
-use crate::durable::{Reading, publish_confirmed};
+use crate::durable::Reading;
 use crate::message;
 use crate::plain::Plain;
 use crate::settings::Settings;
@@ -48,7 +50,7 @@ impl Broker {
             _ if settings.subjects.is_empty() => Source::None,
             None => Source::Plain(Plain::open(&lattice, deliverer, &settings).await?),
             Some(durable) => {
-                Source::Durable(Reading::open(&lattice, deliverer, &settings, durable).await?)
+                Source::Durable(Reading::open(&lattice, link, deliverer, &settings, durable).await?)
             }
         };
         Ok(Self { lattice, settings, source: Mutex::new(source) })
@@ -69,6 +71,15 @@ impl Broker {
     }
 }
 
+fn unsent(error: &PublishError) -> Error {
+    match error.kind() {
+        PublishErrorKind::MaxPayloadExceeded => {
+            Error::not_started(ErrorCode::TooLarge, format!("the server does not take it: {error}"))
+        }
+        _ => lost(error),
+    }
+}
+
 fn lost(error: &dyn std::fmt::Display) -> Error {
     Error::not_started(ErrorCode::ProviderUnavailable, format!("NATS: {error}"))
 }
@@ -82,13 +93,18 @@ impl Messaging for Broker {
         self.permitted(&message.subject)?;
         let subject = std::mem::take(&mut message.subject);
         let reply_to = message.reply_to.take();
+        // Where answers go is where a stream confirms: it can't keep another place.
+        if self.settings.confirm && reply_to.is_some() {
+            return Err(Error::not_started(
+                ErrorCode::BadRequest,
+                "a message that a stream confirms (confirm=true) can't have a reply_to",
+            ));
+        }
         let (headers, payload) = message::to_nats(message, self.payload_max())?;
         let nats = self.lattice.nats();
         let publish = async {
             if self.settings.confirm {
-                return publish_confirmed(&self.lattice, &subject, headers, payload)
-                    .await
-                    .map_err(|error| Error::started(ErrorCode::ProviderUnavailable, error));
+                return publish_confirmed(&self.lattice, &subject, headers, payload).await;
             }
             let sent = match reply_to {
                 Some(to) => {
@@ -97,7 +113,7 @@ impl Messaging for Broker {
                 }
                 None => nats.publish_with_headers(subject.clone(), headers, payload).await,
             };
-            sent.map_err(|error| lost(&error))?;
+            sent.map_err(|error| unsent(&error))?;
             // The server has it when it has answered what was sent after it.
             match self.lattice.fence().await {
                 true => Ok(()),
@@ -126,7 +142,7 @@ impl Messaging for Broker {
             let mut answers = nats.subscribe(inbox.clone()).await.map_err(|error| lost(&error))?;
             nats.publish_with_reply_and_headers(subject.clone(), inbox, headers, payload)
                 .await
-                .map_err(|error| lost(&error))?;
+                .map_err(|error| unsent(&error))?;
             let answer = answers.next().await;
             answer.ok_or_else(|| {
                 Error::started(ErrorCode::ProviderUnavailable, "the connection to NATS is closed")

@@ -62,7 +62,8 @@ pub(crate) fn to_nats(message: Message, payload_max: usize) -> Result<(HeaderMap
     Ok((headers, message.body.into()))
 }
 
-fn is_of_nats(name: &str) -> bool {
+/// Returns whether a header is one by which NATS is told, or tells, something.
+pub(crate) fn is_of_nats(name: &str) -> bool {
     name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("nats-"))
 }
 

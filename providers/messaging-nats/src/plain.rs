@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use crate::deliver::Deliverer;
 use crate::limits;
 use crate::message;
+use crate::room::Room;
 use crate::settings::Settings;
 
 /// The subscriptions of a link.
@@ -35,6 +36,7 @@ impl Plain {
             lattice: lattice.clone(),
             deliverer,
             places: Semaphore::new(settings.concurrency),
+            room: Room::new(limits::PENDING_BYTES_MAX),
             dropped: AtomicU64::new(0),
         });
         let mut subscriptions = Vec::new();
@@ -67,6 +69,8 @@ struct PlainHandler {
     lattice: Lattice,
     deliverer: Deliverer,
     places: Semaphore,
+    /// Shared by all subjects of the link.
+    room: Room,
     dropped: AtomicU64,
 }
 
@@ -82,6 +86,7 @@ impl PlainHandler {
 impl Handler for PlainHandler {
     async fn handle(&self, delivery: Delivery) {
         let message = delivery.message;
+        let Some(_room) = self.room.take(message.length) else { return self.refuse(message).await };
         let Ok(_place) = self.places.acquire().await else { return };
         let delivery = message::from_nats(&message, None);
         let headers = message.headers.as_ref();

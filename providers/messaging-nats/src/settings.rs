@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use lattice_protocol::Error;
 use lattice_protocol::contract::messaging::config;
+use lattice_protocol::names::LinkName;
 use lattice_protocol::subjects::is_reply_subject;
-use mesh_provider::{Config, Link, wrong};
+use mesh_provider::{Config, Link, LinkId, wrong};
 
 use crate::limits;
 use crate::pattern::Pattern;
@@ -42,6 +43,10 @@ pub(crate) struct Settings {
 #[derive(Clone, Debug)]
 pub(crate) struct Durable {
     pub stream: String,
+    /// The consumer, shared by those who name the same: the group, or a name of the link's own.
+    pub consumer: String,
+    /// Whether that name is the link's own, which no other link has.
+    pub own: bool,
     pub max_deliver: u32,
     /// Not empty.
     pub backoff: Vec<Duration>,
@@ -64,7 +69,7 @@ impl Settings {
             return Err(wrong(config::GROUP, "is letters, digits, - and _, at most 128 of them"));
         }
         let durable = match config.parse::<bool>("durable")? {
-            Some(true) => Some(Durable::read(config, &subjects)?),
+            Some(true) => Some(Durable::read(link, &subjects)?),
             _ => {
                 for setting in ["stream", "max_deliver", "backoff_ms", "ack_wait_ms", "dead_letter"]
                 {
@@ -96,7 +101,8 @@ impl Settings {
 }
 
 impl Durable {
-    fn read(config: &Config, subjects: &[Pattern]) -> Result<Self, Error> {
+    fn read(link: &Link, subjects: &[Pattern]) -> Result<Self, Error> {
+        let config = &link.config;
         if subjects.is_empty() {
             return Err(wrong(config::SUBJECTS, "is missing: durable=true receives nothing"));
         }
@@ -130,8 +136,11 @@ impl Durable {
         let max_deliver = config.within("max_deliver", 1, limits::DELIVERIES_MAX)?;
         let (least, most) = (limits::ACK_WAIT_MIN_MS, limits::ACK_WAIT_MAX_MS);
         let ack_wait = config.duration_ms("ack_wait_ms", least, most)?;
+        let group = config.text(config::GROUP);
         Ok(Self {
             stream: stream.to_owned(),
+            consumer: group.map_or_else(|| own_consumer(&link.id), str::to_owned),
+            own: group.is_none(),
             max_deliver: max_deliver.unwrap_or(limits::DELIVERIES_DEFAULT),
             backoff,
             ack_wait: ack_wait.unwrap_or(Duration::from_millis(limits::ACK_WAIT_DEFAULT_MS)),
@@ -144,6 +153,15 @@ impl Durable {
         let at = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
         let pause = self.backoff.get(at).or(self.backoff.last());
         pause.copied().unwrap_or_default()
+    }
+}
+
+/// Returns the consumer of a link that names no group: the actor's key, and the name of the link where
+/// it is not the default one. Links of one actor may receive different things.
+fn own_consumer(id: &LinkId) -> String {
+    match id.name == LinkName::default_link() {
+        true => id.source.to_string(),
+        false => format!("{}_{}", id.source, id.name),
     }
 }
 
@@ -169,10 +187,28 @@ fn patterns(config: &Config, key: &str) -> Result<Vec<Pattern>, Error> {
 #[cfg(test)]
 mod tests {
     use lattice_protocol::keys::ActorKey;
-    use lattice_protocol::names::LinkName;
-    use mesh_provider::LinkId;
 
     use super::*;
+
+    #[test]
+    fn links_of_one_actor_have_consumers_of_their_own() {
+        let source = ActorKey::generate().unwrap().0;
+        let consumer = |name: &str, group: &str| {
+            let id = LinkId { source: source.clone(), name: name.parse().unwrap() };
+            let settings = [
+                ("subjects", "orders.>"),
+                ("durable", "true"),
+                ("stream", "orders"),
+                ("group", group),
+            ];
+            let config = Config::of(settings.into_iter().filter(|(_, value)| !value.is_empty()));
+            let link = Link { id, config, generation: 1 };
+            Settings::read(&link).unwrap().durable.map(|one| (one.consumer, one.own)).unwrap()
+        };
+        assert_eq!(consumer("default", ""), (source.to_string(), true));
+        assert_eq!(consumer("other", ""), (format!("{source}_other"), true));
+        assert_eq!(consumer("other", "billing"), ("billing".to_owned(), false));
+    }
 
     fn read(config: &[(&str, &str)]) -> Result<Settings, String> {
         let source = ActorKey::generate().unwrap().0;

@@ -9,7 +9,9 @@
 //! Every provider that serves a link comes to the same times, and one of them ticks: they agree in
 //! a key-value bucket of JetStream, by compare-and-set. Whoever has claimed a tick says so again
 //! while it is under way; after [`limits::LEASE_MS`] of silence another one takes it over, so that a
-//! tick comes at least once though its provider died. A tick is late, never lost, where NATS was
+//! tick comes at least once though its provider died. One whose call ended without the actor's word,
+//! since its node or the way to it was lost, comes again, too: up to [`limits::TICK_UNKNOWN_MAX`]
+//! times, and until the next one is due. A tick is late, never lost, where NATS was
 //! away or no provider ran: it comes as soon as one can, unless the next one is due already, which
 //! then counts it as missed.
 //!

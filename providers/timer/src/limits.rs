@@ -8,6 +8,11 @@ pub const TICK_TIMEOUT_MIN_MS: u64 = 100;
 pub const TICK_RETRY_PAUSE_FIRST_MS: u64 = 100;
 /// Longest pause before a tick is tried again.
 pub const TICK_RETRY_PAUSE_MAX_MS: u64 = 5_000;
+/// Calls for one tick whose outcome stays unknown; after so many it counts as heard, lest an actor that
+/// takes too long is called for ever.
+pub const TICK_UNKNOWN_MAX: u32 = 5;
+/// How much longer than the actor has for a tick its call may take to tell what became of it.
+pub const TICK_TIMEOUT_SLACK_MS: u64 = 2_000;
 
 /// A tick that is under way and of which its provider said nothing for this long is another one's.
 pub const LEASE_MS: u64 = 6_000;

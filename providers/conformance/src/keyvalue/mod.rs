@@ -48,6 +48,16 @@ pub async fn suite(link: &Link, other: &Link) -> Report {
     report
 }
 
+/// Examines whether links that share nothing see nothing of each other: those of two actors, or two of
+/// one actor, none of which names a prefix.
+pub async fn strangers(link: &Link, other: &Link) -> Report {
+    let mut report = Report::default();
+    let desk = Desk::new(link);
+    isolation::checks(&mut report, &desk, &desk.beside(other)).await;
+    check(&mut report, "what the suite wrote can be removed", desk.tidy()).await;
+    report
+}
+
 /// Runs one check within its bound.
 async fn check(report: &mut Report, name: &'static str, check: impl Future<Output = Outcome>) {
     let bound = Duration::from_millis(CHECK_TIMEOUT_MS);

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lattice_protocol::ErrorCode;
+use lattice_protocol::contract::keyvalue::operation::SET_UNION;
 use lattice_protocol::contract::keyvalue::{Condition, ListSide};
 use tokio::task::JoinSet;
 
-use super::desk::{Desk, Told, same};
+use super::desk::{Desk, Told, items, same};
 use super::{Outcome, check};
 use crate::{Link, Report};
 
@@ -19,6 +20,10 @@ const ROUNDS: usize = 20;
 const BUSY_MAX: usize = 200;
 /// Pause before it does.
 const BUSY_PAUSE_MS: u64 = 5;
+/// Sets that are united; all but the first and the last are empty.
+const UNITED: usize = 32;
+/// Pause between two moves of a member from one to the other: a store may need a while without changes.
+const MOVE_PAUSE_MS: u64 = 60;
 
 pub async fn checks(report: &mut Report, desk: &Desk) {
     let desk = &desk.beside(&patient(&desk.link));
@@ -29,6 +34,7 @@ pub async fn checks(report: &mut Report, desk: &Desk) {
     check(report, "no value of a list is lost or taken twice", queue(desk)).await;
     check(report, "members are new to one of many", members(desk)).await;
     check(report, "a set never exceeds its bound", bound(desk)).await;
+    check(report, "sets are united as they are at one time", united(desk)).await;
 }
 
 /// Runs callers at once, each on a task of its own, and collects what they found.
@@ -200,6 +206,43 @@ async fn members(desk: &Desk) -> Outcome {
     let added: u64 = added.await?.into_iter().sum();
     let found = desk.set_members(&key).await.told("set_members")?.len() as u64;
     same("what was new is what is there", added, found)
+}
+
+/// Moves a member to and fro between two sets, so that one of them always has it: so must their union.
+async fn united(desk: &Desk) -> Outcome {
+    let keys: Vec<String> = (0..UNITED).map(|n| desk.key(&format!("race-union-{n:02}"))).collect();
+    let [one, .., two] = keys.as_slice() else { return Err("there are no keys".into()) };
+    let backwards: Vec<String> = keys.iter().rev().cloned().collect();
+    desk.set_add(one, ["moved"]).await.told("set_add")?;
+    let moving = async {
+        for _ in 0..ROUNDS {
+            for (from, to) in [(one, two), (two, one)] {
+                desk.set_add(to, ["moved"]).await.told("set_add")?;
+                desk.set_remove(from, ["moved"]).await.told("set_remove")?;
+                tokio::time::sleep(Duration::from_millis(MOVE_PAUSE_MS)).await;
+            }
+        }
+        Ok(())
+    };
+    let mut moving = std::pin::pin!(moving);
+    let mut turn = 0;
+    loop {
+        // Whichever of the two is read first.
+        turn += 1;
+        let order = if turn % 2 == 0 { &keys } else { &backwards };
+        let asking = async {
+            let found = desk.of_sets(SET_UNION, order).await.told("set_union")?;
+            same("the union", found, items(["moved"]))
+        };
+        let mut asking = std::pin::pin!(asking);
+        tokio::select! {
+            asked = &mut asking => asked?,
+            moved = &mut moving => {
+                asking.await?;
+                return moved;
+            }
+        }
+    }
 }
 
 async fn bound(desk: &Desk) -> Outcome {

@@ -26,20 +26,20 @@ pub async fn checks(desk: &Desk<'_>, report: &mut Report) {
 }
 
 /// A durable link over a stream of its own.
-struct Source {
-    name: LinkName,
-    subject: String,
-    dead: String,
+pub struct Source {
+    pub name: LinkName,
+    pub subject: String,
+    pub dead: String,
 }
 
 impl Source {
-    fn new(of: &str) -> Result<Self, String> {
+    pub fn new(of: &str) -> Result<Self, String> {
         let name = token(of)?;
         let (subject, dead) = (format!("suite.{name}.in"), format!("suite-dead.{name}"));
         Ok(Self { name, subject, dead })
     }
 
-    async fn open(&self, desk: &Desk<'_>, more: &[(&str, &str)]) -> Result<(), String> {
+    pub async fn open(&self, desk: &Desk<'_>, more: &[(&str, &str)]) -> Result<(), String> {
         let mut config = vec![
             ("subjects", self.subject.as_str()),
             ("durable", "true"),
@@ -49,24 +49,24 @@ impl Source {
         desk.open(&self.name, &config).await.map(drop)
     }
 
-    async fn publish(&self, desk: &Desk<'_>, count: usize) -> Result<(), String> {
+    pub async fn publish(&self, desk: &Desk<'_>, count: usize) -> Result<(), String> {
         desk.publish_many(&self.subject, count).await
     }
 
     /// Closes the link and deletes its streams, whatever came of the check.
-    async fn end(self, desk: &Desk<'_>, came: Result<(), String>) -> Result<(), String> {
+    pub async fn end(self, desk: &Desk<'_>, came: Result<(), String>) -> Result<(), String> {
         desk.close(&self.name).await;
         desk.forget(&self.subject).await;
         desk.forget(&self.dead).await;
         came
     }
 
-    async fn heard(&self, desk: &Desk<'_>, count: usize) -> Result<Vec<Heard>, String> {
+    pub async fn heard(&self, desk: &Desk<'_>, count: usize) -> Result<Vec<Heard>, String> {
         desk.actor.until(&self.name, BOUND, |heard| heard.len() >= count).await
     }
 
     /// Says that nothing more comes than `count`.
-    async fn no_more(&self, desk: &Desk<'_>, count: usize) -> Result<(), String> {
+    pub async fn no_more(&self, desk: &Desk<'_>, count: usize) -> Result<(), String> {
         let more = desk.actor.until(&self.name, QUIET, |heard| heard.len() > count).await;
         same("whether more came", more.is_ok(), false)
     }

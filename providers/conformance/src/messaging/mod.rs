@@ -6,6 +6,8 @@
 
 mod desk;
 mod durable;
+mod groups;
+mod letters;
 mod publishing;
 mod receiving;
 mod sharing;
@@ -23,6 +25,8 @@ pub async fn suite(lab: &dyn Lab, actor: &Recorder, lattice: &Lattice) -> Report
     receiving::checks(&desk, &mut report).await;
     sharing::checks(&desk, &mut report).await;
     durable::checks(&desk, &mut report).await;
+    groups::checks(&desk, &mut report).await;
+    letters::checks(&desk, &mut report).await;
     report
 }
 

@@ -160,10 +160,17 @@ async fn confirm(
     subject: &str,
 ) -> Result<(), String> {
     let link: Link = desk.open(name, &[("confirm", "true")]).await?;
-    let none = link.ask::<Empty>(operation::PUBLISH, &message(subject, "x")).await;
-    let codes = [ErrorCode::NotFound, ErrorCode::ProviderUnavailable, ErrorCode::DeadlineExceeded];
-    fails("a message that no stream takes", none, &codes)?;
+    let nowhere = &[ErrorCode::NotFound];
+    refused(&link, operation::PUBLISH, &message(subject, "x"), nowhere).await?;
     let mut stream = desk.stream(name.as_str(), subject).await?;
+    let reply_to = Some("suite.answers".to_owned());
+    let answered = Message { reply_to, ..message(subject, "x") };
+    refused(&link, operation::PUBLISH, &answered, &[ErrorCode::BadRequest]).await?;
+    // With its headers it is larger than the server takes.
+    let headers = Headers::new().with("x-one", "1");
+    let size = desk.lattice.nats().max_payload() - headers.bytes();
+    let large = Message { headers, ..message(subject, vec![0; size]) };
+    refused(&link, operation::PUBLISH, &large, &[ErrorCode::TooLarge]).await?;
     let id = Some("once".to_owned());
     let once = Message { id, ..message(subject, "x") };
     for _ in 0..2 {
@@ -181,6 +188,10 @@ async fn large(desk: &Desk<'_>) -> Result<(), String> {
     let subject = format!("suite.{name}");
     let codes = &[ErrorCode::TooLarge];
     refused(&link, operation::PUBLISH, &message(&subject, vec![0; size]), codes).await?;
+    let headers = Headers::new().with("x-one", "1");
+    let body = vec![0; size - 1 - headers.bytes()];
+    let almost = Message { headers, ..message(&subject, body) };
+    refused(&link, operation::PUBLISH, &almost, codes).await?;
     let request = Request { message: message(&subject, vec![0; size]), timeout_ms: Some(500) };
     refused(&link, operation::REQUEST, &request, codes).await?;
     // The connection, which others use too, must have outlived that.
