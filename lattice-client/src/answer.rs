@@ -107,13 +107,12 @@ struct CallHandler<A> {
 
 impl<A: Answering> CallHandler<A> {
     async fn answer(&self, delivery: &Delivery, invocation: &Invocation<'_>) -> Answered {
-        // The budget runs from here: what the way cost is the caller's to know.
+        // The budget runs from when the call was taken: what the way cost is the caller's to know.
         let budget = Duration::from_millis(u64::from(invocation.budget_ms()));
-        let now = Instant::now();
-        let deadline = now + budget;
+        let deadline = delivery.taken + budget;
         // Unless the way was so long that the caller may have gone.
         let gap = Duration::from_millis(limits::PULSE_GAP_MS);
-        if now.saturating_duration_since(delivery.sent_after) > budget.max(gap) {
+        if delivery.sent_after.elapsed() > budget.max(gap) {
             return Answered::from(Err(late_call()));
         }
         if invocation.target != self.target.as_str() {

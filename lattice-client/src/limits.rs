@@ -3,9 +3,9 @@
 /// Time to reach NATS and be welcomed.
 pub const CONNECT_TIMEOUT_MS: u64 = 5_000;
 /// Interval of PINGs to the server; two that stay unanswered end the connection.
-pub const PING_INTERVAL_MS: u64 = 2_000;
+pub const PING_INTERVAL_MS: u64 = 1_000;
 /// Longest pause between two attempts to reconnect.
-pub const RECONNECT_PAUSE_MAX_MS: u64 = 2_000;
+pub const RECONNECT_PAUSE_MAX_MS: u64 = 1_000;
 /// Commands that may wait for the connection.
 pub const COMMAND_QUEUE_CAPACITY: usize = 4_096;
 /// Messages that may wait in one subscription; admission answers `busy` long before.

@@ -60,6 +60,8 @@ pub struct Delivery {
     /// The server sent it after this moment: it is no older, though this process may have been frozen
     /// or its link to NATS have stood still.
     pub sent_after: Instant,
+    /// When it was taken.
+    pub taken: Instant,
 }
 
 /// What to listen to.
@@ -137,7 +139,10 @@ impl Lattice {
             reader: AbortOnDropHandle::new(reader),
             stop,
             handlers,
-            dispatch: Box::new(move |message, emptied| run.begin(run.take(message, emptied))),
+            // Each as a task: however many there are, the bound of the drain holds.
+            dispatch: Box::new(move |message, emptied| {
+                tokio::spawn(run.work(run.take(message, emptied)));
+            }),
         })
     }
 }
@@ -220,7 +225,8 @@ impl<H: Handler> Run<H> {
     /// Takes a message from a queue that was empty at `emptied`.
     fn take(&self, message: Message, emptied: Instant) -> Taken {
         let refused = self.handlers.len() >= self.in_flight_max;
-        let delivery = Delivery { message, sent_after: self.pulse.sent_after(emptied) };
+        let (sent_after, taken) = (self.pulse.sent_after(emptied), Instant::now());
+        let delivery = Delivery { message, sent_after, taken };
         Taken { delivery, refused, token: self.handlers.token() }
     }
 
