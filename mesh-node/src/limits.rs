@@ -11,7 +11,8 @@ pub const BODIES_HELD_MAX: usize = 16;
 pub const START_SYNC_TIMEOUT_MS: u64 = 30_000;
 /// Longest wait for a place; then the call is answered `busy`.
 pub const PLACE_WAIT_MAX_MS: u64 = 1_000;
-/// How long a call waits for the registry to be read after NATS was away.
+/// How long calls wait for the registry to be read after NATS was away; then the node goes on by what it
+/// knew.
 pub const REGISTRY_WAIT_MS: u64 = 1_000;
 /// Modules that are compiled at once.
 pub const COMPILATIONS_MAX: usize = 2;
