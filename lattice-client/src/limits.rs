@@ -86,3 +86,5 @@ pub const DEAD_PAGE_MAX: usize = 1_000;
 pub const DEAD_PAGE_TIMEOUT_MS: u64 = 5_000;
 /// Consumers of a queue that are looked at.
 pub const QUEUE_CONSUMERS_LISTED_MAX: usize = 10_000;
+/// Time after its end in which a request for durable invocations is still waited for.
+pub const PULL_GRACE_MS: u64 = 5_000;

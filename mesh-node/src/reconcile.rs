@@ -390,6 +390,7 @@ impl Reconciler {
         let Some(deployment) = self.deployments.remove(key) else { return };
         self.shared.remove_host(key);
         if let Some(queue) = deployment.queue {
+            queue.stop();
             self.drains.spawn(queue.close(self.drain_bound));
         }
         if let Some(serving) = deployment.serving {

@@ -5,10 +5,12 @@
 //! | `streams.rs` | the two streams of a lattice: what waits, and what was put aside |
 //! | `enqueue.rs` | storing a durable invocation |
 //! | `dead.rs` | those that were put aside: list, read, replay, remove |
+//! | `pull.rs` | taking what waits, and leaving without a loss |
 //! | `status.rs` | how many wait, and for whom |
 
 mod dead;
 mod enqueue;
+mod pull;
 mod status;
 mod streams;
 
@@ -17,6 +19,7 @@ use std::time::Duration;
 
 pub use dead::{DeadLetter, DeadPage, LetterFacts, is_for_nats};
 pub use enqueue::{Durable, Enqueued};
+pub use pull::Pull;
 pub use status::QueueStatus;
 pub use streams::queue_consumer_config;
 

@@ -67,10 +67,15 @@ impl Queues {
 }
 
 impl Reading {
+    /// Pulls no more from now on.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
     /// Pulls no more, and waits for what runs, at most `bound`. What still runs then is given back
     /// to the stream at once, for another node.
     pub async fn close(mut self, bound: Duration) {
-        self.stop.cancel();
+        self.stop();
         if tokio::time::timeout(bound, &mut self.reader).await.is_ok() {
             return;
         }

@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::PullConsumer;
-use async_nats::jetstream::consumer::pull::Batch;
 use async_nats::jetstream::{self, AckKind};
-use futures_util::{FutureExt, StreamExt};
-use lattice_client::queue::queue_consumer_config;
+use lattice_client::queue::{Pull, queue_consumer_config};
 use lattice_client::{Connection, Lattice};
 use lattice_protocol::subjects;
 use tokio::sync::{Semaphore, watch};
@@ -98,9 +96,8 @@ impl Reader {
             return Ok(());
         }
         let expires = Duration::from_millis(limits::QUEUE_PULL_EXPIRES_MS);
-        let pull = opened.batch().max_messages(free).expires(expires).messages();
-        let batch = pull.await.map_err(|error| error.to_string())?;
-        self.read(batch).await
+        let pull = Pull::ask(&self.work.lattice, opened, free, expires).await;
+        self.read(pull.map_err(|error| error.to_string())?).await
     }
 
     /// Returns how many may run at once: no more than calls of the actor, so that those who wait for
@@ -112,12 +109,12 @@ impl Reader {
     }
 
     /// Begins what comes, until what was asked for is there, or nothing more comes of it.
-    async fn read(&mut self, mut batch: Batch) -> Result<(), String> {
+    async fn read(&mut self, mut pull: Pull) -> Result<(), String> {
         loop {
             let next = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => {
-                    give_back(&mut batch).await;
+                    give_back(pull).await;
                     return Ok(());
                 }
                 // What was asked for was asked over another connection.
@@ -128,7 +125,7 @@ impl Reader {
                     tell_of_panic(ended);
                     continue;
                 }
-                next = batch.next() => next,
+                next = pull.next() => next,
             };
             match next {
                 Some(Ok(message)) => self.begin(message),
@@ -168,10 +165,9 @@ async fn consumer(lattice: &Lattice, work: &Work) -> Result<PullConsumer, String
     made.map_err(|error| error.to_string())
 }
 
-/// Gives back what has come and was not begun. What the server sends after this comes again by
-/// itself.
-async fn give_back(batch: &mut Batch) {
-    while let Some(Some(Ok(message))) = batch.next().now_or_never() {
+/// Asks for nothing more, and gives back what has come and was not begun.
+async fn give_back(pull: Pull) {
+    for message in pull.leave().await {
         // If that is lost, it comes again all the same.
         let _ = message.ack_with(AckKind::Nak(None)).await;
     }
