@@ -58,7 +58,7 @@ impl Lattice {
                 // Another program made it at the same time, in another shape.
                 Err(error) => match self.jetstream().get_stream(&name).await {
                     Ok(stream) => Ok(stream),
-                    Err(_) if jetstream::said(&error).is_some() => {
+                    Err(_) if jetstream::is_not_enabled(&error) => {
                         Err(QueueError::NoJetStream(error.to_string()))
                     }
                     Err(_) => Err(QueueError::of(&error)),

@@ -57,7 +57,7 @@ impl Letter<'_> {
                 values.iter().for_each(|value| headers.append(name.clone(), value.clone()));
             }
         }
-        let id = before.and_then(|headers| headers.get(NATS_MESSAGE_ID));
+        let known_as = before.and_then(|headers| headers.get(NATS_MESSAGE_ID));
         let operation = Invocation::decode(&self.message.payload).map(|call| call.operation);
         let facts = [
             (header::DEAD_REASON, Some(self.error.message.clone())),
@@ -67,7 +67,7 @@ impl Letter<'_> {
             (header::DEAD_SEQUENCE, Some(self.sequence.to_string())),
             (header::DEAD_ATTEMPTS, Some(self.attempt.to_string())),
             (header::DEAD_NODE, Some(self.node.to_string())),
-            (header::DEAD_ID, id.map(ToString::to_string)),
+            (header::DEAD_ID, known_as.map(ToString::to_string)),
             (header::DEAD_OPERATION, operation.ok().map(str::to_owned)),
         ];
         for (name, value) in facts {
@@ -75,8 +75,11 @@ impl Letter<'_> {
                 headers.insert(name, plain(&value).as_str());
             }
         }
-        // The same letter twice, where the decision about the original was lost, is one letter.
-        headers.insert(NATS_MESSAGE_ID, format!("{stream}:{}:dead", self.sequence).as_str());
+        // The same letter twice, where the decision about the original was lost, is one letter. Its
+        // number alone would be that of another one where somebody has made the stream anew.
+        let stored = self.message.info().map(|info| info.published.unix_timestamp_nanos());
+        let id = format!("{stream}:{}:{}:dead", self.sequence, stored.unwrap_or_default());
+        headers.insert(NATS_MESSAGE_ID, id.as_str());
         headers.insert(NATS_EXPECTED_STREAM, subjects::dead_stream(lattice.name()).as_str());
         headers
     }
