@@ -71,10 +71,9 @@ async fn what_fails_is_tried_again_with_pauses_then_put_aside_and_can_be_replaye
     assert_eq!(attempts(&node, "no such order"), 6);
     let found = letters(&bed).await;
     assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(
-        (found[0].attempts, found[0].id.as_deref()),
-        (Some(3), Some("mesh_dead_dead:1:replay"))
-    );
+    assert_eq!(found[0].attempts, Some(3));
+    let id = found[0].id.as_deref().unwrap();
+    assert!(id.starts_with("mesh_dead_dead:1:") && id.ends_with(":replay"), "{id}");
 
     // Once the actor can do it, it is done.
     let signed = actor.sign(&teller().unwrap(), 2, &[]).unwrap();

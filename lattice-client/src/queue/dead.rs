@@ -95,6 +95,10 @@ impl Lattice {
         let total = consumer.cached_info().num_pending;
         let count = count.clamp(1, limits::DEAD_PAGE_MAX);
         let mut page = DeadPage { total, ..DeadPage::default() };
+        // The server would wait for the first one to come.
+        if total == 0 {
+            return Ok(page);
+        }
         let expires = Duration::from_millis(limits::DEAD_PAGE_TIMEOUT_MS);
         let fetch = consumer.fetch().max_messages(count).expires(expires);
         let mut messages =
@@ -156,7 +160,9 @@ impl Lattice {
             sequence,
             cause: "its subject names no actor".to_owned(),
         })?;
-        let id = format!("{}:{sequence}:replay", subjects::dead_stream(self.name()));
+        // Its number alone would be that of another one where somebody has made the stream anew.
+        let stream_name = subjects::dead_stream(self.name());
+        let id = format!("{stream_name}:{sequence}:{}:replay", letter.facts.at_ms);
         let headers = as_it_was(&letter.headers);
         let stored = self.store(&actor, id, headers, letter.invocation).await?;
         match remove(&stream, sequence).await {
