@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use integration::guests::{failer, teller};
+use integration::guests::{failer, guest, teller};
 use integration::harness::{MeshNode, Meshctl, wait_until};
 use integration::publisher::Publisher;
 use integration::testbed::{SOON, Testbed};
@@ -76,8 +76,8 @@ async fn what_fails_is_tried_again_with_pauses_then_put_aside_and_can_be_replaye
     assert!(id.starts_with("mesh_dead_dead:1:") && id.ends_with(":replay"), "{id}");
 
     // Once the actor can do it, it is done.
-    let signed = actor.sign(&teller().unwrap(), 2, &[]).unwrap();
-    actor.deploy(&signed, 2).await.unwrap();
+    let able = guest("(call $guest_response (i32.const 0) (i32.const 0)) (i32.const 1)").unwrap();
+    actor.deploy(&actor.sign(&able, 2, &[]).unwrap(), 2).await.unwrap();
     bed.wait_until_all_serve(&[&node], &actor, 2).await.unwrap();
     let replayed = meshctl.json(&["dead", "replay", "--all", "worker"]).await.unwrap();
     assert_eq!(replayed["replayed"][0]["letter"], 2, "{replayed}");

@@ -71,7 +71,7 @@ async fn a_node_that_leaves_finishes_what_it_has_and_takes_no_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_outlives_a_drain_is_given_back_at_once() {
     let bed = Testbed::start("outlives").await.unwrap();
-    let options = bed.node().unwrap().arg("--drain-timeout").arg("1s");
+    let options = bed.node().unwrap().arg("--drain-timeout").arg("1");
     let mut leaving = options.start(bed.lattice().nats()).await.unwrap();
     let actor = bed.deploy("worker", &teller().unwrap(), &[]).await.unwrap();
     let one = durable(&actor, job(1, Duration::from_secs(8)));
