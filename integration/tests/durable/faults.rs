@@ -146,3 +146,33 @@ async fn without_any_node_and_with_a_broker_that_was_killed_nothing_is_lost() {
     .await
     .unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_frozen_node_had_is_run_by_another_and_it_goes_on_when_it_thaws() {
+    const JOBS: usize = 40;
+    let bed = Testbed::start("frozen").await.unwrap();
+    let (mut frozen, other) = (bed.start_node().await.unwrap(), bed.start_node().await.unwrap());
+    let actor = bed.deploy("worker", &teller().unwrap(), &[]).await.unwrap();
+    bed.wait_until_all_serve(&[&frozen, &other], &actor, 1).await.unwrap();
+    for number in 0..JOBS {
+        let one = durable(&actor, job(number, Duration::from_millis(1_500)));
+        bed.lattice().enqueue(one).await.unwrap();
+    }
+    wait_until("it to have some", SOON, async || in_flight(&bed, &frozen).await >= 4)
+        .await
+        .unwrap();
+    frozen.process().freeze().await.unwrap();
+    wait_until_empty(&bed, AFTER_A_DEATH).await;
+    for number in 0..JOBS {
+        assert!(times(&[&frozen, &other], number) >= 1, "job {number} was lost");
+    }
+    frozen.process().thaw().unwrap();
+    bed.wait_until_all_serve(&[&frozen, &other], &actor, 1).await.unwrap();
+    for number in JOBS..2 * JOBS {
+        let one = durable(&actor, job(number, Duration::from_millis(300)));
+        bed.lattice().enqueue(one).await.unwrap();
+    }
+    wait_until_empty(&bed, AFTER_A_DEATH).await;
+    assert!((JOBS..2 * JOBS).all(|number| times(&[&frozen, &other], number) >= 1));
+    frozen.process().check_alive().unwrap();
+}
