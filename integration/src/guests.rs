@@ -55,6 +55,38 @@ pub fn sleeper() -> anyhow::Result<Vec<u8>> {
     )
 }
 
+/// Returns an actor that sleeps as long as the first eight bytes of its payload say, then writes the
+/// rest into the log of its node and answers with nothing.
+///
+/// # Errors
+/// Never.
+pub fn teller() -> anyhow::Result<Vec<u8>> {
+    guest_of(
+        r#"(import "wasi_snapshot_preview1" "poll_oneoff" (func $poll
+             (param i32 i32 i32 i32) (result i32)))
+           (data (i32.const 1040) "\01")"#,
+        "(call $guest_request (i32.const 512) (i32.const 8192))
+         (i64.store (i32.const 1048) (i64.load (i32.const 8192)))
+         (drop (call $poll (i32.const 1024) (i32.const 2048) (i32.const 1) (i32.const 4096)))
+         (call $console_log (i32.const 8200) (i32.sub (local.get $length) (i32.const 8)))
+         (call $guest_response (i32.const 8200) (i32.const 0))
+         (i32.const 1)",
+    )
+}
+
+/// Returns an actor that writes its payload into the log of its node and fails with it.
+///
+/// # Errors
+/// Never.
+pub fn failer() -> anyhow::Result<Vec<u8>> {
+    guest(
+        "(call $guest_request (i32.const 512) (i32.const 8192))
+         (call $console_log (i32.const 8192) (local.get $length))
+         (call $guest_error (i32.const 8192) (local.get $length))
+         (i32.const 0)",
+    )
+}
+
 /// Returns the payload that makes [`sleeper`] sleep for `time`.
 pub fn nap(time: Duration) -> Vec<u8> {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).to_le_bytes().to_vec()

@@ -19,6 +19,7 @@ mod compose;
 mod conformance;
 mod docs;
 mod drain_fence;
+mod durable;
 mod frozen;
 mod harness;
 mod hostile;

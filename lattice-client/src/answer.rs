@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_nats::Message;
+use async_nats::{HeaderMap, Message};
 use bytes::Bytes;
 use lattice_protocol::keys::{NodeKey, TargetKey};
 use lattice_protocol::subjects::{self, Subject};
@@ -86,18 +86,18 @@ impl Lattice {
         options: AnswerOptions,
         answering: Arc<A>,
     ) -> Result<Serving, ServeError> {
-        let AnswerOptions { target, node, in_flight_max, bodies } = options;
         let serve = ServeOptions {
-            subject: Subject::Call(self.name().clone(), target.clone()).to_string(),
-            queue_group: Some(subjects::queue_group(&target)),
-            in_flight_max,
+            subject: Subject::Call(self.name().clone(), options.target.clone()).to_string(),
+            queue_group: Some(subjects::queue_group(&options.target)),
+            in_flight_max: options.in_flight_max,
         };
-        let handler = CallHandler { lattice: self.clone(), target, node, bodies, answering };
+        let handler = CallHandler::new(self.clone(), options, answering);
         self.serve(serve, Arc::new(handler)).await
     }
 }
 
-struct CallHandler<A> {
+/// Reads and checks the calls of a key, has them answered, and replies.
+pub struct CallHandler<A> {
     lattice: Lattice,
     target: TargetKey,
     node: NodeKey,
@@ -106,15 +106,22 @@ struct CallHandler<A> {
 }
 
 impl<A: Answering> CallHandler<A> {
-    async fn answer(&self, delivery: &Delivery, invocation: &Invocation<'_>) -> Answered {
-        // The budget runs from when the call was taken: what the way cost is the caller's to know.
+    /// Has the calls of `options.target` answered by `answering`.
+    pub fn new(lattice: Lattice, options: AnswerOptions, answering: Arc<A>) -> Self {
+        let AnswerOptions { target, node, bodies, .. } = options;
+        Self { lattice, target, node, bodies, answering }
+    }
+
+    /// Checks a call that came with `headers`, and has it answered; replies to nobody. Its budget runs
+    /// from `taken`: what the way to there cost is the caller's to know.
+    pub async fn answer(
+        &self,
+        headers: Option<&HeaderMap>,
+        invocation: &Invocation<'_>,
+        taken: Instant,
+    ) -> Answered {
         let budget = Duration::from_millis(u64::from(invocation.budget_ms()));
-        let deadline = delivery.taken + budget;
-        // Unless the way was so long that the caller may have gone.
-        let gap = Duration::from_millis(limits::PULSE_GAP_MS);
-        if delivery.sent_after.elapsed() > budget.max(gap) {
-            return Answered::from(Err(late_call()));
-        }
+        let deadline = taken + budget;
         if invocation.target != self.target.as_str() {
             return Answered::from(Err(Error::not_started(
                 ErrorCode::BadRequest,
@@ -152,7 +159,7 @@ impl<A: Answering> CallHandler<A> {
             min_revision: invocation.min_revision,
             origin: invocation.origin,
             link: invocation.link,
-            trace: TraceContext::from_headers(delivery.message.headers.as_ref()),
+            trace: TraceContext::from_headers(headers),
         };
         self.answering.answer(incoming).await
     }
@@ -222,7 +229,17 @@ impl<A: Answering> Handler for CallHandler<A> {
             return;
         }
         let (id, answered) = match Invocation::decode(&message.payload) {
-            Ok(invocation) => (invocation.id, self.answer(&delivery, &invocation).await),
+            Ok(invocation) => {
+                let budget = Duration::from_millis(u64::from(invocation.budget_ms()));
+                let gap = Duration::from_millis(limits::PULSE_GAP_MS);
+                // The way may have been so long that the caller has gone.
+                let answered = if delivery.sent_after.elapsed() > budget.max(gap) {
+                    Answered::from(Err(late_call()))
+                } else {
+                    self.answer(message.headers.as_ref(), &invocation, delivery.taken).await
+                };
+                (invocation.id, answered)
+            }
             Err(error) => (no_id(), Answered::from(Err(error.into()))),
         };
         self.reply(message, id, answered).await;

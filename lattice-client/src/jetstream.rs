@@ -66,6 +66,14 @@ pub fn no_stream(error: &(dyn StdError + 'static)) -> bool {
     said(error).is_some_and(|said| said.error_code() == ApiCode::STREAM_NOT_FOUND)
 }
 
+/// Returns whether the server said that it has no JetStream, or none for this account.
+pub fn is_not_enabled(error: &(dyn StdError + 'static)) -> bool {
+    said(error).is_some_and(|said| {
+        let code = said.error_code();
+        matches!(code, ApiCode::JETSTREAM_NOT_ENABLED | ApiCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT)
+    })
+}
+
 /// Returns whether the server said that a bound of its own, or of a stream, is reached.
 pub fn is_full(error: &ApiError) -> bool {
     matches!(

@@ -21,6 +21,7 @@
 //! | [`call`] | a call with its deadline, and when it is tried again |
 //! | [`serve`] | a subscription whose messages become bounded tasks, and its fenced drain |
 //! | [`answer`] | calls of an actor or provider, from message to reply |
+//! | [`queue`] | durable invocations, and those that were put aside |
 //! | [`registry`] | records with compare-and-set, the watch, the modules |
 //! | [`events`], [`presence`], [`control`] | what nodes tell and answer |
 //! | [`jetstream`] | what JetStream answered |
@@ -42,6 +43,7 @@ mod mux;
 mod outbox;
 pub mod presence;
 mod pulse;
+pub mod queue;
 pub mod registry;
 pub mod serve;
 mod trace;

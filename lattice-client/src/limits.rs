@@ -79,3 +79,20 @@ pub const MESSAGE_OVERHEAD_BYTES: usize = 8 * 1024;
 pub const OBJECT_READ_BYTES: usize = 64 * 1024;
 /// Answers that a question to every node collects.
 pub const CONTROL_ANSWERS_MAX: usize = 10_000;
+
+/// Time that storing a durable invocation may take, attempts included.
+pub const ENQUEUE_TIMEOUT_MS: u64 = 10_000;
+/// Time that the stream has to confirm one attempt.
+pub const ENQUEUE_ATTEMPT_MS: u64 = 3_000;
+/// Pause before a durable invocation that was not confirmed is sent again.
+pub const ENQUEUE_RETRY_PAUSE_MS: u64 = 100;
+/// Bytes of a message id.
+pub const MESSAGE_ID_BYTES_MAX: usize = 256;
+/// Dead letters that one page lists.
+pub const DEAD_PAGE_MAX: usize = 1_000;
+/// Time without another dead letter after which a page is taken for complete.
+pub const DEAD_PAGE_TIMEOUT_MS: u64 = 5_000;
+/// Consumers of a queue that are looked at.
+pub const QUEUE_CONSUMERS_LISTED_MAX: usize = 10_000;
+/// Time after its end in which a request for durable invocations is still waited for.
+pub const PULL_GRACE_MS: u64 = 5_000;

@@ -69,3 +69,34 @@ pub const ACTOR_CONCURRENCY_MAX: u32 = 10_000;
 pub const ACTOR_MEMORY_DEFAULT_BYTES: u64 = 64 * 1024 * 1024;
 /// Most memory of one instance that a record may ask for.
 pub const ACTOR_MEMORY_MAX_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Times that a durable invocation may fail before it is put aside, where it does not say.
+pub const QUEUE_ATTEMPTS_DEFAULT: u32 = 10;
+/// Most times that it may say.
+pub const QUEUE_ATTEMPTS_MAX: u32 = 100;
+/// Time after which a node that has a durable invocation and gives no sign has lost it to another.
+pub const QUEUE_ACK_WAIT_MS: u64 = 15_000;
+/// Durable invocations of one actor that run, or wait for their next attempt, at once.
+pub const QUEUE_PENDING_MAX: i64 = 10_000;
+/// Time in which a durable invocation with a message id that is known already is not stored again.
+pub const QUEUE_DUPLICATES_MS: u64 = 120_000;
+/// How long a durable invocation waits before it is forgotten.
+pub const QUEUE_KEPT_MS: u64 = 604_800_000;
+/// Bytes of all durable invocations of a lattice that wait; more are refused.
+pub const QUEUE_BYTES_MAX: i64 = 1_073_741_824;
+/// How long a consumer that no node reads is kept: longer than what it is for.
+pub const QUEUE_CONSUMER_KEPT_MS: u64 = 691_200_000;
+/// How long a durable invocation is tried again for reasons that pass by themselves.
+pub const QUEUE_PASSING_MAX_MS: u64 = 86_400_000;
+/// Deliveries of a durable invocation after which it is put aside without another attempt.
+pub const QUEUE_DELIVERIES_MAX: u32 = 1_000;
+/// First pause before a durable invocation is tried again.
+pub const QUEUE_PAUSE_FIRST_MS: u64 = 1_000;
+/// Longest pause before a durable invocation is tried again.
+pub const QUEUE_PAUSE_MAX_MS: u64 = 120_000;
+/// How long a durable invocation that was put aside is kept.
+pub const DEAD_KEPT_MS: u64 = 2_592_000_000;
+/// Bytes of all durable invocations of a lattice that were put aside; then the oldest go.
+pub const DEAD_BYTES_MAX: i64 = 268_435_456;
+/// Room that is left in a message for what is said of it when it is put aside.
+pub const QUEUE_OVERHEAD_BYTES: usize = 8_192;

@@ -22,6 +22,22 @@ pub mod header {
     pub const DEAD_SEQUENCE: &str = "Mesh-Dead-Sequence";
     /// How often it was delivered.
     pub const DEAD_ATTEMPTS: &str = "Mesh-Dead-Attempts";
+    /// On a durable invocation that was put aside: the code of the last error.
+    pub const DEAD_CODE: &str = "Mesh-Dead-Code";
+    /// On a durable invocation that was put aside: the message id that it was stored with.
+    pub const DEAD_ID: &str = "Mesh-Dead-Id";
+    /// On a durable invocation that was put aside: its operation, where it can be read.
+    pub const DEAD_OPERATION: &str = "Mesh-Dead-Operation";
+    /// On a durable invocation that was put aside: key of the node that did so.
+    pub const DEAD_NODE: &str = "Mesh-Dead-Node";
+    /// What the headers about a message that was put aside begin with.
+    pub const DEAD_PREFIX: &str = "Mesh-Dead-";
+    /// What the headers begin with by which NATS itself is told how to store a message.
+    pub const NATS_PREFIX: &str = "Nats-";
+    /// In the place of a message's bytes: how many they are.
+    pub const MESSAGE_SIZE: &str = "Nats-Msg-Size";
+    /// On a durable invocation: how often it may fail before it is put aside.
+    pub const ATTEMPTS_MAX: &str = "Mesh-Attempts-Max";
     /// W3C trace context: the caller's span.
     pub const TRACEPARENT: &str = "traceparent";
     /// W3C trace context: what vendors add.
@@ -103,6 +119,8 @@ pub enum Subject {
     Call(LatticeName, TargetKey),
     /// Invoke it durably.
     Queue(LatticeName, TargetKey),
+    /// A durable invocation of it that was put aside.
+    Dead(LatticeName, TargetKey),
     /// Ask one node.
     Control(LatticeName, NodeKey, ControlVerb),
     /// Ask every node.
@@ -118,6 +136,7 @@ impl fmt::Display for Subject {
         match self {
             Subject::Call(lattice, key) => write!(f, "{ROOT}.{lattice}.call.{key}"),
             Subject::Queue(lattice, key) => write!(f, "{ROOT}.{lattice}.queue.{key}"),
+            Subject::Dead(lattice, key) => write!(f, "{ROOT}.{lattice}.dead.{key}"),
             Subject::Control(lattice, node, verb) => {
                 write!(f, "{ROOT}.{lattice}.ctl.{node}.{}", verb.as_str())
             }
@@ -151,6 +170,7 @@ impl FromStr for Subject {
         let subject = match family {
             "call" => Subject::Call(lattice, target()?),
             "queue" => Subject::Queue(lattice, target()?),
+            "dead" => Subject::Dead(lattice, target()?),
             "hb" => Subject::Heartbeat(lattice, node()?),
             "evt" => {
                 let kind = crate::event::EventKind::from_wire(third).ok_or_else(unknown)?;
@@ -197,6 +217,31 @@ pub fn every_node_controls(lattice: &LatticeName) -> String {
 
 /// Returns the queue group that balances calls of `target`: the key itself.
 pub fn queue_group(target: &TargetKey) -> String {
+    target.as_str().to_owned()
+}
+
+/// Returns the subject of every durable invocation of a lattice.
+pub fn all_queued(lattice: &LatticeName) -> String {
+    format!("{ROOT}.{lattice}.queue.*")
+}
+
+/// Returns the subject of every durable invocation of a lattice that was put aside.
+pub fn all_dead(lattice: &LatticeName) -> String {
+    format!("{ROOT}.{lattice}.dead.*")
+}
+
+/// Returns the stream that keeps the durable invocations of a lattice until they are done.
+pub fn queue_stream(lattice: &LatticeName) -> String {
+    format!("{ROOT}_{lattice}_queue")
+}
+
+/// Returns the stream of those that were put aside.
+pub fn dead_stream(lattice: &LatticeName) -> String {
+    format!("{ROOT}_{lattice}_dead")
+}
+
+/// Returns the consumer by which all nodes that serve `target` share its durable invocations.
+pub fn queue_consumer(target: &TargetKey) -> String {
     target.as_str().to_owned()
 }
 

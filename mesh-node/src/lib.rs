@@ -31,6 +31,7 @@ mod plan;
 mod presence;
 mod program;
 mod providers;
+mod queue;
 mod reconcile;
 mod refusal;
 mod router;

@@ -55,3 +55,17 @@ pub const PROVIDER_PULSE_TIMEOUT_MS: u64 = 2_000;
 pub const PROVIDER_PULSES_MISSED_MAX: u32 = 3;
 /// How long the last lines of a provider that ended are waited for.
 pub const PROVIDER_LOG_END_MS: u64 = 500;
+/// Durable invocations of one actor that this node has at once.
+pub const QUEUE_IN_FLIGHT_MAX: usize = 16;
+/// Time after which a node asks anew for the durable invocations of an actor.
+pub const QUEUE_PULL_EXPIRES_MS: u64 = 20_000;
+/// Pause before durable invocations that could not be read are asked for again.
+pub const QUEUE_RETRY_PAUSE_MS: u64 = 1_000;
+/// Consumers of durable invocations that a node makes at once.
+pub const QUEUE_SETUPS_MAX: usize = 8;
+/// Time that the making of one consumer may take, its streams included.
+pub const QUEUE_SETUP_TIMEOUT_MS: u64 = 15_000;
+/// Time that storing a dead letter may take, and giving back what runs when a node ends.
+pub const QUEUE_SETTLE_TIMEOUT_MS: u64 = 5_000;
+/// Bytes of one text that is told of a dead letter.
+pub const DEAD_TEXT_BYTES_MAX: usize = 1_024;

@@ -23,6 +23,7 @@ use crate::limits;
 use crate::loader::Loader;
 use crate::presence;
 use crate::providers::{self, BuiltInError, ProviderOptions};
+use crate::queue::Queues;
 use crate::reconcile::Reconciler;
 use crate::shared::Shared;
 use crate::supervisor::{self, SupervisorOptions, WantedProviders};
@@ -114,6 +115,8 @@ pub struct Node {
     orders: mpsc::Receiver<Order>,
     drain: oneshot::Sender<()>,
     reconciler: JoinHandle<usize>,
+    /// Says that no durable invocation is taken any more.
+    queues_stop: CancellationToken,
     /// The subscriptions of the providers in this process.
     serving: Vec<Serving>,
     supervisor: JoinHandle<()>,
@@ -157,8 +160,11 @@ impl Node {
         let control = Control::start(shared.clone(), loader.clone(), order).await?;
         let (synced, mut is_synced) = watch::channel(false);
         let (wanted, wanted_providers) = watch::channel(WantedProviders::default());
+        open_queue(&lattice).await;
+        let queues_stop = CancellationToken::new();
+        let queues = Queues::new(shared.clone(), queues_stop.clone());
         let reconciler =
-            Reconciler::new(shared.clone(), loader, options.drain_bound, synced, wanted);
+            Reconciler::new(shared.clone(), loader, queues, options.drain_bound, synced, wanted);
         let (drain, drain_asked) = oneshot::channel();
         let reconciler = tokio::spawn(reconciler.run(registry.watch(), drain_asked));
         // Only then does the node say that it is there.
@@ -194,6 +200,7 @@ impl Node {
             orders,
             drain,
             reconciler,
+            queues_stop,
             serving,
             supervisor,
             heartbeats,
@@ -236,6 +243,7 @@ impl Node {
         };
         let begun = Instant::now();
         self.shared.start_draining();
+        self.queues_stop.cancel();
         tracing::info!("draining");
         tell(&self.shared, EventKind::NodeDraining).await;
         self.shared.lattice.beat(&self.shared.heartbeat()).await;
@@ -280,6 +288,14 @@ impl Node {
         self.shared.lattice.close().await;
         tracing::info!("left");
         Ok(Stopped { abandoned })
+    }
+}
+
+/// Makes the streams of durable invocations, so that anybody may store one from now on. Calls need
+/// none of it: a node without it starts all the same, and what reads them tries again.
+async fn open_queue(lattice: &Lattice) {
+    if let Err(error) = Box::pin(lattice.open_queue()).await {
+        tracing::warn!(%error, "durable invocations can't be stored yet");
     }
 }
 

@@ -19,6 +19,7 @@ use crate::lattice_view::{Affected, LatticeView, Wanted};
 use crate::limits;
 use crate::loader::Loader;
 use crate::plan::{self, Plan};
+use crate::queue::{Queues, Reading};
 use crate::refusal::{self, Refused};
 use crate::shared::Shared;
 use crate::supervisor::WantedProviders;
@@ -45,6 +46,8 @@ struct Loaded {
 struct Deployment {
     host: Option<Arc<ActorHost>>,
     serving: Option<Serving>,
+    /// Its durable invocations.
+    queue: Option<Reading>,
     /// Registry revision of the record that is being loaded.
     loading: Option<u64>,
     /// Registry revision of the record that was refused for good.
@@ -59,6 +62,7 @@ struct Deployment {
 pub(crate) struct Reconciler {
     shared: Arc<Shared>,
     loader: Loader,
+    queues: Queues,
     view: LatticeView,
     deployments: HashMap<ActorKey, Deployment>,
     loads: JoinSet<Loaded>,
@@ -72,6 +76,7 @@ impl Reconciler {
     pub fn new(
         shared: Arc<Shared>,
         loader: Loader,
+        queues: Queues,
         drain_bound: Duration,
         synced: watch::Sender<bool>,
         wanted_providers: watch::Sender<WantedProviders>,
@@ -79,6 +84,7 @@ impl Reconciler {
         Self {
             shared,
             loader,
+            queues,
             view: LatticeView::default(),
             deployments: HashMap::new(),
             loads: JoinSet::new(),
@@ -368,10 +374,12 @@ impl Reconciler {
             in_flight_max: limits::CALLS_IN_FLIGHT_MAX,
             bodies: self.shared.bodies.clone(),
         };
-        match self.shared.lattice.answer_calls(options, host.clone()).await {
+        match self.shared.lattice.answer_calls(options.clone(), host.clone()).await {
             Ok(serving) => {
                 self.shared.add_host(&host);
+                let queue = self.queues.read(&host, options);
                 let deployment = self.deployments.entry(key.clone()).or_default();
+                deployment.queue = Some(queue);
                 deployment.host = Some(host);
                 deployment.serving = Some(serving);
                 true
@@ -388,6 +396,10 @@ impl Reconciler {
         self.shared.forget_refusal(key);
         let Some(deployment) = self.deployments.remove(key) else { return };
         self.shared.remove_host(key);
+        if let Some(queue) = deployment.queue {
+            queue.stop();
+            self.drains.spawn(queue.close(self.drain_bound));
+        }
         if let Some(serving) = deployment.serving {
             let bound = self.drain_bound;
             let actor = key.clone();
@@ -409,6 +421,9 @@ impl Reconciler {
         let bound = self.drain_bound;
         let mut leaving = JoinSet::new();
         for (_, deployment) in self.deployments {
+            if let Some(queue) = deployment.queue {
+                self.drains.spawn(queue.close(bound));
+            }
             if let Some(serving) = deployment.serving {
                 leaving.spawn(serving.drain(bound));
             }

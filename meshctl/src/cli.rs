@@ -95,6 +95,12 @@ pub enum Command {
     Revoke(command::revoke::Revoke),
     /// Calls an actor or provider.
     Call(command::call::CallArgs),
+    /// Looks at the durable calls that wait.
+    #[command(subcommand)]
+    Queue(command::queue::Queue),
+    /// Looks at the durable calls that were put aside, and replays them.
+    #[command(subcommand)]
+    Dead(command::dead::Dead),
     /// Binds contracts of actors to what answers them.
     #[command(subcommand)]
     Link(command::link::Link),

@@ -3,6 +3,7 @@
 
 use lattice_client::connect::{ConnectError, ContextError};
 use lattice_client::keystore::KeyStoreError;
+use lattice_client::queue::QueueError;
 use lattice_client::registry::RegistryError;
 use lattice_client::serve::ServeError;
 use lattice_protocol::ErrorCode;
@@ -171,6 +172,42 @@ impl From<RegistryError> for Failure {
             }
             RegistryError::Unwritable(_) => (Exit::Failure, "unwritable", "make it smaller"),
             RegistryError::Unreachable(_) => (
+                Exit::NoNats,
+                "unreachable",
+                "see whether JetStream is healthy, then run this again",
+            ),
+        };
+        Self::new(exit, code, error.to_string()).hint(hint)
+    }
+}
+
+impl From<QueueError> for Failure {
+    fn from(error: QueueError) -> Self {
+        let (exit, code, hint) = match &error {
+            QueueError::BadRequest(_) => (Exit::Usage, "usage", "see `meshctl call --help`"),
+            QueueError::TooLarge { .. } => {
+                (Exit::Failure, "too_large", "send less, or a name of where the data is")
+            }
+            QueueError::Full(_) => {
+                (Exit::Failure, "busy", "see what waits with `meshctl queue ls`, then try again")
+            }
+            QueueError::Unconfirmed { .. } => (
+                Exit::Timeout,
+                "unconfirmed",
+                "run this again with the same --id: within two minutes that stores it once",
+            ),
+            QueueError::NoLetter(_) => {
+                (Exit::NotFound, "not_found", "see those that there are with `meshctl dead ls`")
+            }
+            QueueError::Unreadable { .. } => {
+                (Exit::Failure, "unreadable", "look at it with `meshctl dead show NUMBER`")
+            }
+            QueueError::NoJetStream(_) => (
+                Exit::Failure,
+                "no_jetstream",
+                "start the server with JetStream: `nats-server -js`, or try `mesh-node dev`",
+            ),
+            QueueError::Unreachable(_) => (
                 Exit::NoNats,
                 "unreachable",
                 "see whether JetStream is healthy, then run this again",

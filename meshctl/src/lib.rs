@@ -9,6 +9,7 @@
 //! | [`resolve`] | from a name or prefix to a key: pure |
 //! | [`diagnose`] | why nobody answers: pure |
 //! | [`json`] | JSON ⇄ msgpack |
+//! | [`payload`] | what a payload is: msgpack, text or bytes |
 //! | [`output`], [`exit`] | data to stdout, diagnostics to stderr, exit codes |
 
 pub mod cli;
@@ -21,6 +22,7 @@ mod fixture;
 pub mod json;
 pub mod limits;
 pub mod output;
+pub mod payload;
 pub mod resolve;
 pub mod session;
 pub mod values;

@@ -34,3 +34,9 @@ pub const ORDER_TIMEOUT_MS: u64 = 2_000;
 pub const PREFIX_CHARACTERS_MIN: usize = 2;
 /// Names that an error lists.
 pub const NAMES_SHOWN_MAX: usize = 12;
+/// Dead letters that a list shows where nobody says how many.
+pub const DEAD_LISTED_DEFAULT: usize = 50;
+/// Dead letters that are replayed or removed before the next ones are listed.
+pub const DEAD_BATCH: usize = 200;
+/// Characters of a reason that a list shows.
+pub const REASON_CHARACTERS_MAX: usize = 80;

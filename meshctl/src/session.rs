@@ -132,6 +132,23 @@ impl Deployed {
             .ok_or_else(|| Failure::new(Exit::NotFound, "not_found", text))
     }
 
+    /// Finds an actor by key, prefix or name, or takes a key in full of one that is not deployed.
+    ///
+    /// # Errors
+    /// As for [`Deployed::actor`].
+    pub fn actor_key(&self, text: &str) -> Result<ActorKey, Failure> {
+        match resolve::full_key::<lattice_protocol::keys::Actor>(text)? {
+            Some(key) => Ok(key),
+            None => Ok(self.actor(text)?.record.key.clone()),
+        }
+    }
+
+    /// Returns the name of an actor, or its key where it is not deployed.
+    pub fn shown(&self, key: &str) -> String {
+        let named = self.actors.iter().find(|entry| entry.record.key.as_str() == key);
+        named.map_or_else(|| key.to_owned(), |entry| entry.record.name.to_string())
+    }
+
     /// Returns the record of an actor; nothing where it is not deployed.
     pub fn record(&self, key: &ActorKey) -> Option<&ActorRecord> {
         self.actors.iter().map(|entry| &entry.record).find(|record| record.key == *key)

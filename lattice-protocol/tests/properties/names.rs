@@ -22,6 +22,7 @@ fn subject() -> impl Strategy<Value = Subject> {
     prop_oneof![
         (lattice(), target()).prop_map(|(lattice, key)| Subject::Call(lattice, key)),
         (lattice(), target()).prop_map(|(lattice, key)| Subject::Queue(lattice, key)),
+        (lattice(), target()).prop_map(|(lattice, key)| Subject::Dead(lattice, key)),
         (lattice(), key(), verb())
             .prop_map(|(lattice, node, verb)| Subject::Control(lattice, node, verb)),
         (lattice(), verb()).prop_map(|(lattice, verb)| Subject::ControlAll(lattice, verb)),

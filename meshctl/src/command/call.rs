@@ -1,5 +1,7 @@
 //! `meshctl call`.
 
+mod durable;
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,6 +13,7 @@ use lattice_protocol::{Error, ErrorCode};
 use serde_json::{Value, json};
 
 use crate::exit::{Exit, Failure};
+use crate::payload::Shown;
 use crate::session::{self, Deployed, Session};
 use crate::{json, output, resolve, values};
 
@@ -20,12 +23,18 @@ use crate::{json, output, resolve, values};
 /// {"$bin": "base64"} is bytes, {"$map": [[key, value], …]} a map with other keys than texts. An
 /// answer that is no msgpack is shown as text, or else in hex. A trace is carried on from
 /// $TRACEPARENT, $TRACESTATE and $BAGGAGE.
+///
+/// With --durable the call is stored, and run by a node as soon as there is one that serves the
+/// actor: at least once, again with growing pauses when it fails, then put aside (`meshctl dead`).
+/// Success is told when it is stored; its answer is not told.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   meshctl call echo echo '{\"hello\": \"mesh\"}'
   meshctl call pinger ping --text hello --timeout 5s
   meshctl call thumbnail scale --raw photo.jpg --raw-out small.png
-  echo '{\"n\": 1}' | meshctl call MBCD Count -")]
+  echo '{\"n\": 1}' | meshctl call MBCD Count -
+  meshctl call --durable thumbnail scale --raw photo.jpg --timeout 30s
+  meshctl call --durable shop settle '{\"order\": 17}' --id order-17 --attempts 5")]
 pub struct CallArgs {
     /// Actor or provider.
     target: String,
@@ -43,7 +52,7 @@ pub struct CallArgs {
     /// File that gets the bytes of the answer; `-` is stdout.
     #[arg(long, value_name = "FILE")]
     raw_out: Option<PathBuf>,
-    /// Time for the call, retries included.
+    /// Time for the call, retries included; of a durable one for each attempt.
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = values::duration)]
     timeout: Duration,
     /// Running it twice does no harm: it may be tried again when its outcome is unknown.
@@ -52,6 +61,16 @@ pub struct CallArgs {
     /// The oldest revision that may answer.
     #[arg(long, value_name = "REV")]
     min_revision: Option<u64>,
+    /// Stores the call, to be run at least once, whatever happens to nodes meanwhile.
+    #[arg(long, conflicts_with_all = ["idempotent", "raw_out"])]
+    durable: bool,
+    /// What the durable call is known by: it is stored once, however often it is sent within two
+    /// minutes [default: a new one]
+    #[arg(long, value_name = "ID", requires = "durable")]
+    id: Option<String>,
+    /// How often the durable call may fail before it is put aside [default: 10]
+    #[arg(long, value_name = "N", requires = "durable")]
+    attempts: Option<u32>,
 }
 
 impl CallArgs {
@@ -65,6 +84,12 @@ impl CallArgs {
             return Err(Failure::usage(format!("{:?} is no operation", self.operation)));
         }
         let lattice = session.lattice().await?;
+        if self.durable {
+            let outcome = durable::store(self, session, &lattice, payload).await;
+            let outcome = outcome.map_err(|failure| session::blame(&lattice, failure));
+            lattice.close().await;
+            return outcome;
+        }
         let outcome = self.call(&lattice, payload).await;
         lattice.close().await;
         let (answer, latency) = outcome?;
@@ -190,69 +215,5 @@ fn trace() -> TraceContext {
         traceparent: set("TRACEPARENT"),
         tracestate: set("TRACESTATE"),
         baggage: set("BAGGAGE"),
-    }
-}
-
-/// An answer as people and programs see it.
-#[derive(Debug, PartialEq)]
-enum Shown {
-    Empty,
-    Msgpack(Value),
-    Text(String),
-    Hex(String),
-}
-
-impl Shown {
-    fn of(payload: &[u8]) -> Self {
-        if payload.is_empty() {
-            return Shown::Empty;
-        }
-        if let Some(value) = json::from_msgpack(payload) {
-            return Shown::Msgpack(value);
-        }
-        match std::str::from_utf8(payload) {
-            Ok(text) => Shown::Text(text.to_owned()),
-            Err(_) => Shown::Hex(data_encoding::HEXLOWER.encode(payload)),
-        }
-    }
-
-    fn encoding(&self) -> &'static str {
-        match self {
-            Shown::Empty => "empty",
-            Shown::Msgpack(_) => "msgpack",
-            Shown::Text(_) => "text",
-            Shown::Hex(_) => "hex",
-        }
-    }
-
-    fn to_json(&self) -> Value {
-        match self {
-            Shown::Empty => Value::Null,
-            Shown::Msgpack(value) => value.clone(),
-            Shown::Text(text) | Shown::Hex(text) => json!(text),
-        }
-    }
-
-    fn to_text(&self) -> String {
-        match self {
-            Shown::Empty => String::new(),
-            Shown::Msgpack(value) => format!("{value:#}"),
-            Shown::Text(text) => output::shown(text),
-            Shown::Hex(text) => text.clone(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_is_shown_as_what_it_is() {
-        assert_eq!(Shown::of(b""), Shown::Empty);
-        assert_eq!(Shown::of(b"\x81\xa1a\x01"), Shown::Msgpack(json!({ "a": 1 })));
-        assert_eq!(Shown::of(b"hello"), Shown::Text("hello".into()));
-        assert_eq!(Shown::of(b"\xff\xd8\xff"), Shown::Hex("ffd8ff".into()));
-        assert_eq!(Shown::of(b"a\x1b[2J").to_text(), "a\\u{1b}[2J");
     }
 }

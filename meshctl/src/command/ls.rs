@@ -312,7 +312,7 @@ fn settings(link: &LinkRecord) -> Vec<&str> {
     link.config.keys().map(String::as_str).collect()
 }
 
-fn uptime(ms: u64) -> String {
+pub(super) fn uptime(ms: u64) -> String {
     let seconds = ms / 1_000;
     match seconds {
         0..60 => format!("{seconds}s"),

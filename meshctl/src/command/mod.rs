@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod completions;
+pub mod dead;
 pub mod deploy;
 pub mod drain;
 pub mod events;
@@ -10,6 +11,7 @@ pub mod keys;
 pub mod link;
 pub mod ls;
 pub mod provider;
+pub mod queue;
 pub mod revoke;
 pub mod rollback;
 pub mod rollout;
@@ -35,6 +37,8 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Rollback(args) => Box::pin(args.run(session)).await,
         Command::Revoke(args) => Box::pin(args.run(session)).await,
         Command::Call(args) => Box::pin(args.run(session)).await,
+        Command::Dead(args) => Box::pin(args.run(session)).await,
+        Command::Queue(args) => Box::pin(args.run(session)).await,
         Command::Link(args) => Box::pin(args.run(session)).await,
         Command::Provider(args) => Box::pin(args.run(session)).await,
         Command::Ls(args) => Box::pin(args.run(session)).await,

@@ -1,0 +1,90 @@
+//! Durable invocations of the actors that this node serves: pulled from the lattice's stream, run by
+//! the same host as calls, and settled by what came of them.
+//!
+//! ```text
+//! stream ─► reader.rs   pull, no more at once than may run
+//!             └► work.rs     decode, run, keep the message while it runs
+//!                  └► outcome.rs  done, again after a pause, or dead
+//!                       └► dead.rs     stored among the dead letters first, ended then
+//! ```
+
+mod dead;
+mod outcome;
+mod reader;
+mod work;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lattice_client::answer::{AnswerOptions, CallHandler};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::actor_host::ActorHost;
+use crate::limits;
+use crate::shared::Shared;
+use reader::Reader;
+use work::Work;
+
+/// Begins to read the durable invocations of actors.
+#[derive(Clone)]
+pub(crate) struct Queues {
+    shared: Arc<Shared>,
+    /// Says that nothing more is pulled for any actor: the node leaves.
+    stop: CancellationToken,
+    /// Consumers that are made at once.
+    setups: Arc<Semaphore>,
+}
+
+/// The durable invocations of one actor, being read.
+pub(crate) struct Reading {
+    reader: AbortOnDropHandle<()>,
+    stop: CancellationToken,
+    give_up: CancellationToken,
+}
+
+impl Queues {
+    pub fn new(shared: Arc<Shared>, stop: CancellationToken) -> Self {
+        Self { shared, stop, setups: Arc::new(Semaphore::new(limits::QUEUE_SETUPS_MAX)) }
+    }
+
+    /// Begins to read what is queued for the actor of `host`, or goes on where others left off.
+    pub fn read(&self, host: &Arc<ActorHost>, options: AnswerOptions) -> Reading {
+        let stop = self.stop.child_token();
+        let give_up = CancellationToken::new();
+        let handler = CallHandler::new(self.shared.lattice.clone(), options, host.clone());
+        let work = Work {
+            lattice: self.shared.lattice.clone(),
+            node: self.shared.key.clone(),
+            actor: host.key().clone(),
+            handler,
+            give_up: give_up.clone(),
+        };
+        let reader = Reader::new(host.clone(), Arc::new(work), self.setups.clone(), stop.clone());
+        Reading { reader: AbortOnDropHandle::new(tokio::spawn(reader.run())), stop, give_up }
+    }
+}
+
+impl Reading {
+    /// Pulls no more from now on.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Pulls no more, and waits for what runs, at most `bound`. What still runs then is given back
+    /// to the stream at once, for another node.
+    pub async fn close(mut self, bound: Duration) {
+        self.stop();
+        if tokio::time::timeout(bound, &mut self.reader).await.is_ok() {
+            return;
+        }
+        self.give_up.cancel();
+        let last = Duration::from_millis(limits::QUEUE_SETTLE_TIMEOUT_MS);
+        if tokio::time::timeout(last, &mut self.reader).await.is_err() {
+            tracing::warn!(
+                "durable invocations could not be given back: they come again by themselves"
+            );
+        }
+    }
+}
