@@ -1,5 +1,6 @@
 //! End-to-end tests and benches of the mesh, on real servers and real nodes.
 
+pub mod faults;
 pub mod guests;
 pub mod harness;
 pub mod http_load;

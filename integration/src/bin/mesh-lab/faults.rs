@@ -1,0 +1,97 @@
+//! Faults on purpose: what is lost, what runs twice, and for how long.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::Args;
+use integration::faults::Context;
+use integration::faults::report::Report;
+use integration::faults::scenarios::{ALL, Scenario, named};
+use tokio_util::sync::CancellationToken;
+
+/// What `mesh-lab faults` is told.
+#[derive(Args)]
+pub struct Options {
+    /// Scenarios to run, all where none is named
+    scenarios: Vec<String>,
+    /// Lists the scenarios and their goals, and runs none
+    #[arg(long)]
+    list: bool,
+    /// Rounds of each scenario, instead of its own number
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    rounds: Option<u64>,
+    /// Minutes of the scenarios that run for a time, instead of their own
+    #[arg(long)]
+    minutes: Option<f64>,
+    /// Fixes the schedule of calls and faults [default: another one each time]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// File that the figures are written to as JSON
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+/// Runs the scenarios; returns whether every goal was met.
+pub async fn run(options: &Options) -> anyhow::Result<bool> {
+    if options.list {
+        for scenario in &ALL {
+            println!("{:<10} {}", scenario.name, scenario.about);
+        }
+        return Ok(true);
+    }
+    let chosen = chosen(&options.scenarios)?;
+    let context = Context {
+        seed: options.seed.unwrap_or_else(rand::random),
+        rounds: options.rounds,
+        minutes: options.minutes,
+        stop: CancellationToken::new(),
+        say: |text| eprintln!("  {text}"),
+    };
+    eprintln!("seed {}; Ctrl-C ends the run with what it found so far", context.seed);
+    let mut report = Report { seed: context.seed, rows: Vec::new() };
+    let ending = tokio::spawn(end_on_signal(context.stop.clone()));
+    for scenario in chosen {
+        if context.stopped() {
+            break;
+        }
+        eprintln!("{}: {}", scenario.name, scenario.about);
+        report.rows.extend(scenario.run(&context).await);
+        write(options, &report)?;
+    }
+    ending.abort();
+    println!("{}", report.table());
+    write(options, &report)?;
+    Ok(report.met())
+}
+
+fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Scenario>> {
+    if names.is_empty() {
+        return Ok(ALL.iter().collect());
+    }
+    let find = |name: &String| match named(name) {
+        Some(scenario) => Ok(scenario),
+        None => bail!("there is no scenario {name:?}: see `mesh-lab faults --list`"),
+    };
+    names.iter().map(find).collect()
+}
+
+/// Ends the run in order at the first Ctrl-C, and at once at the second: no process outlives this
+/// one either way.
+async fn end_on_signal(stop: CancellationToken) -> ExitCode {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        eprintln!("  ending after this round; once more to end at once");
+        stop.cancel();
+        if tokio::signal::ctrl_c().await.is_ok() {
+            std::process::abort();
+        }
+    }
+    ExitCode::FAILURE
+}
+
+fn write(options: &Options, report: &Report) -> anyhow::Result<()> {
+    if let Some(path) = &options.json {
+        std::fs::write(path, serde_json::to_vec_pretty(report)?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! More calls than a node can run: what it can run it must go on running, and the rest must be
+//! told at once.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use lattice_protocol::ErrorCode;
+use tokio::task::JoinSet;
+
+use crate::faults::ledger::{CallRecord, Ledger, Outcome, Rule, judge};
+use crate::faults::phases::Latency;
+use crate::faults::report::Row;
+use crate::faults::{Bed, BedOptions, Context, Mix, Plan, limits};
+use crate::report::quantile;
+
+/// How long each rate is held, in minutes.
+const HELD_MIN: f64 = 0.25;
+/// Load, as multiples of the peak.
+const FACTORS: [f64; 2] = [2.0, 5.0];
+/// Processor time that one call takes.
+const WORK: Duration = Duration::from_millis(1);
+/// Callers of the closed loop that finds the peak.
+const CALLERS: usize = 16;
+/// Part of the peak at which latencies count as quiet.
+const QUIET_SHARE: f64 = 0.3;
+const GOODPUT_MIN: f64 = 0.9;
+const P99_FACTOR: f64 = 3.0;
+const REJECTION_MS: f64 = 10.0;
+/// Time of each call.
+const CALL_TIMEOUT: Duration = Duration::from_secs(2);
+
+pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
+    let options = BedOptions { nodes: 1, one_way: Duration::ZERO, cluster: false };
+    let mut bed = Bed::start("overload", options).await?;
+    apart(&mut bed)?;
+    let steps = steps_for(&bed).await?;
+    let held = context.time(HELD_MIN);
+    let peak = peak(&bed, steps, held).await?;
+    (context.say)(&format!("overload: {steps} steps a call, peak {peak:.0} calls/s"));
+    let plan = |name: &str, rate_per_s| Plan {
+        steps,
+        rate_per_s,
+        unwritten: true,
+        once: true,
+        timeout: CALL_TIMEOUT,
+        ..Plan::new(context.seed_of(name), Mix::Plain)
+    };
+    let quiet = hold(&context, &bed, plan("overload quiet", peak * QUIET_SHARE), held).await?;
+    let quiet = Latency::of(&quiet.calls, 0, u64::MAX);
+    let mut rows = Vec::new();
+    for factor in FACTORS {
+        if context.stopped() {
+            break;
+        }
+        let name = format!("overload, {factor} × peak");
+        let begun = Instant::now();
+        let seen = hold(&context, &bed, plan(&name, peak * factor), held).await?;
+        let took = begun.elapsed().min(held);
+        let mut row = row(&name, &seen.calls, peak, quiet, took);
+        row.held_back = seen.held_back;
+        row.interrupted = context.stopped();
+        (context.say)(&format!("{name}: {} calls", row.calls));
+        rows.push(row);
+    }
+    bed.close().await?;
+    Ok(rows)
+}
+
+fn row(name: &str, calls: &[CallRecord], peak: f64, quiet: Latency, took: Duration) -> Row {
+    let rejected = |call: &CallRecord| {
+        matches!(&call.outcome, Outcome::Failed { code: ErrorCode::Busy, started: false, .. })
+    };
+    let ledger = Ledger { calls, executions: None, answered_twice: &[] };
+    let verdict = judge(&ledger, &Rule { may_fail: &rejected, ..Rule::STRICT });
+    let (answered, excused) = (verdict.answered, verdict.excused);
+    let mut row = Row::new(name, verdict);
+    row.rounds = (1, 1);
+    row.quiet = quiet;
+    row.fault = Latency::of(calls, 0, u64::MAX);
+    let goodput = answered as f64 / took.as_secs_f64().max(f64::EPSILON);
+    let mut told_us: Vec<u32> = calls
+        .iter()
+        .filter(|call| rejected(call))
+        .map(|call| u32::try_from(call.done_us - call.sent_us).unwrap_or(u32::MAX))
+        .collect();
+    told_us.sort_unstable();
+    let told_ms = f64::from(quantile(&told_us, 0.99)) / 1e3;
+    row.figure("peak (calls/s)", peak);
+    row.figure("goodput (calls/s)", goodput);
+    row.figure("rejected (calls)", excused as f64);
+    row.figure("rejection, p50 (ms)", f64::from(quantile(&told_us, 0.5)) / 1e3);
+    let share = goodput / peak.max(1.0);
+    row.check(
+        format!("goodput at least {GOODPUT_MIN} of the peak"),
+        format!("{share:.2}"),
+        share >= GOODPUT_MIN,
+    );
+    let slower = f64::from(row.fault.p99_us) / f64::from(quiet.p99_us.max(1));
+    row.check(
+        format!("p99 of what is accepted at most {P99_FACTOR} × quiet"),
+        format!("{slower:.1} ×"),
+        slower <= P99_FACTOR,
+    );
+    row.check(
+        format!("rejections (p99) within {REJECTION_MS} ms"),
+        format!("{told_ms:.1} ms of {}", told_us.len()),
+        told_ms <= REJECTION_MS,
+    );
+    row
+}
+
+/// Gives the node one processor for itself, and all others the rest: what makes the load must not
+/// take from what is measured.
+fn apart(bed: &mut Bed) -> anyhow::Result<()> {
+    let cpus = std::thread::available_parallelism()?.get();
+    ensure!(cpus >= 2, "a node and its load need a processor each");
+    let rest = format!("1-{}", cpus - 1);
+    let mut pins = vec![(std::process::id(), rest.clone())];
+    for member in &mut bed.members {
+        pins.push((member.node.process().pid(), "0".to_owned()));
+    }
+    for pid in bed.server_pids()? {
+        pins.push((pid, rest.clone()));
+    }
+    for (pid, cpus) in pins {
+        let mut pin = Command::new("taskset");
+        pin.args(["--all-tasks", "--cpu-list", "--pid", &cpus, &pid.to_string()]);
+        let output = pin.output().context("taskset (util-linux) is needed")?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}
+
+/// Finds how many steps take [`WORK`]: by the difference of two sizes, so that the way there and
+/// back does not count.
+async fn steps_for(bed: &Bed) -> anyhow::Result<u32> {
+    const FEW: u32 = 100_000;
+    const MANY: u32 = 2_100_000;
+    let mut fastest = [Duration::MAX; 2];
+    for _ in 0..20 {
+        for (best, steps) in fastest.iter_mut().zip([FEW, MANY]) {
+            let begun = Instant::now();
+            bed.enter(steps).await?;
+            *best = (*best).min(begun.elapsed());
+        }
+    }
+    let [few, many] = fastest;
+    let per_step = many.saturating_sub(few).as_secs_f64() / f64::from(MANY - FEW);
+    let steps = WORK.as_secs_f64() / per_step.max(1e-12);
+    Ok(steps.clamp(1.0, 1e8) as u32)
+}
+
+/// Returns the calls a second of a few callers who each wait for their answers.
+async fn peak(bed: &Bed, steps: u32, held: Duration) -> anyhow::Result<f64> {
+    let end = Instant::now() + held;
+    let mut callers = JoinSet::new();
+    for _ in 0..CALLERS {
+        let call = bed.entering(steps);
+        let lattice = bed.caller().clone();
+        callers.spawn(async move {
+            let mut answered = 0u64;
+            while Instant::now() < end {
+                lattice.call(call.clone()).await?;
+                answered += 1;
+            }
+            Ok::<_, lattice_protocol::Error>(answered)
+        });
+    }
+    let begun = Instant::now();
+    let mut answered = 0;
+    while let Some(count) = callers.join_next().await {
+        answered += count??;
+    }
+    Ok(answered as f64 / begun.elapsed().as_secs_f64())
+}
+
+async fn hold(
+    context: &Context,
+    bed: &Bed,
+    plan: Plan,
+    held: Duration,
+) -> anyhow::Result<crate::faults::Recorded> {
+    let load = bed.load(plan);
+    context.pause(held).await;
+    let recorded = load.stop().await?;
+    // What was accepted late must not weigh on what is measured next.
+    tokio::time::sleep(Duration::from_millis(limits::LATE_REPLIES_MS)).await;
+    Ok(recorded)
+}
