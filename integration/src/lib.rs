@@ -5,6 +5,7 @@ pub mod guests;
 pub mod harness;
 pub mod http_load;
 pub mod load;
+pub mod processor;
 pub mod proxy;
 pub mod publisher;
 pub mod report;

@@ -19,6 +19,7 @@ mod compose;
 mod conformance;
 mod docs;
 mod drain_fence;
+mod faults;
 mod harness;
 mod hostile;
 mod http_abuse;

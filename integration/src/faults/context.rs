@@ -15,6 +15,8 @@ pub struct Context {
     pub rounds: Option<u64>,
     /// Minutes instead of the scenario's own, for those that run for a time.
     pub minutes: Option<f64>,
+    /// How long the load runs before the first fault, to know what quiet is.
+    pub quiet: Duration,
     /// Asks it to end after the round that it is in, and to tell what it found so far.
     pub stop: CancellationToken,
     /// Is told how far it is.

@@ -1,14 +1,15 @@
 //! Faults on purpose: what is lost, what runs twice, and for how long.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
-use integration::faults::Context;
 use integration::faults::report::Report;
 use integration::faults::scenarios::{ALL, Scenario, named};
+use integration::faults::{Context, limits};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// What `mesh-lab faults` is told.
 #[derive(Args)]
@@ -45,21 +46,27 @@ pub async fn run(options: &Options) -> anyhow::Result<bool> {
         seed: options.seed.unwrap_or_else(rand::random),
         rounds: options.rounds,
         minutes: options.minutes,
+        quiet: Duration::from_millis(limits::QUIET_MS),
         stop: CancellationToken::new(),
         say: |text| eprintln!("  {text}"),
     };
     eprintln!("seed {}; Ctrl-C ends the run with what it found so far", context.seed);
     let mut report = Report { seed: context.seed, rows: Vec::new() };
-    let ending = tokio::spawn(end_on_signal(context.stop.clone()));
+    let at_once = CancellationToken::new();
+    let signals = end_on_signals(context.stop.clone(), at_once.clone());
+    let _signals = AbortOnDropHandle::new(tokio::spawn(signals));
     for scenario in chosen {
+        eprintln!("{}: {}", scenario.name, scenario.about);
+        tokio::select! {
+            rows = scenario.run(&context) => report.rows.extend(rows),
+            // What is dropped stops its processes.
+            () = at_once.cancelled() => {}
+        }
+        write(options, &report)?;
         if context.stopped() {
             break;
         }
-        eprintln!("{}: {}", scenario.name, scenario.about);
-        report.rows.extend(scenario.run(&context).await);
-        write(options, &report)?;
     }
-    ending.abort();
     println!("{}", report.table());
     write(options, &report)?;
     Ok(report.met())
@@ -78,15 +85,14 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Scenario>> {
 
 /// Ends the run in order at the first Ctrl-C, and at once at the second: no process outlives this
 /// one either way.
-async fn end_on_signal(stop: CancellationToken) -> ExitCode {
+async fn end_on_signals(in_order: CancellationToken, at_once: CancellationToken) {
     if tokio::signal::ctrl_c().await.is_ok() {
         eprintln!("  ending after this round; once more to end at once");
-        stop.cancel();
+        in_order.cancel();
         if tokio::signal::ctrl_c().await.is_ok() {
-            std::process::abort();
+            at_once.cancel();
         }
     }
-    ExitCode::FAILURE
 }
 
 fn write(options: &Options, report: &Report) -> anyhow::Result<()> {

@@ -16,7 +16,7 @@ use crate::faults::bed::Servers;
 use crate::faults::ledger::{CallRecord, Rule};
 use crate::faults::phases::{Latency, Strikes};
 use crate::faults::report::Row;
-use crate::faults::{Bed, BedOptions, Context, Mix, Plan, limits};
+use crate::faults::{Bed, BedOptions, Context, Mix, Plan};
 use crate::harness::{NatsCluster, wait_for};
 use crate::testbed::SOON;
 
@@ -63,7 +63,7 @@ async fn kill(context: &Context, victim: Victim, name: &str, rounds: u64) -> any
     let mut random = context.random(name);
     let load = bed.load(Plan::new(context.seed_of(name), Mix::Both));
     let writer = Writer::start(&bed);
-    context.pause(Duration::from_millis(limits::QUIET_MS)).await;
+    context.pause(context.quiet).await;
 
     let mut strikes = Strikes::default();
     for round in 0..rounds {
@@ -89,7 +89,7 @@ async fn kill(context: &Context, victim: Victim, name: &str, rounds: u64) -> any
             ));
         }
     }
-    context.pause(Duration::from_millis(limits::QUIET_MS)).await;
+    context.pause(context.quiet).await;
     let recorded = load.stop().await?;
     let written = writer.stop().await?;
     let missing = written.missing(&bed).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::faults::ledger::{CallRecord, Rule};
 use crate::faults::phases::{Latency, Strikes};
 use crate::faults::report::Row;
-use crate::faults::{Bed, BedOptions, Context, Mix, Plan, limits};
+use crate::faults::{Bed, BedOptions, Context, Mix, Plan};
 
 const ROUNDS: u64 = 1;
 /// How long a node is frozen, in minutes.
@@ -20,7 +20,7 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
     let options = BedOptions { nodes: 2, one_way: Duration::ZERO, cluster: false };
     let mut bed = Bed::start("freeze", options).await?;
     let load = bed.load(Plan::new(context.seed_of("freeze calls"), Mix::Both));
-    context.pause(Duration::from_millis(limits::QUIET_MS)).await;
+    context.pause(context.quiet).await;
 
     let (rounds, mut strikes) = (context.rounds(ROUNDS), Strikes::default());
     let frozen = context.time(FROZEN_MIN);

@@ -23,7 +23,7 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
     let mut random = context.random("kill");
     let plan = Plan { steps: STEPS, ..Plan::new(context.seed_of("kill calls"), Mix::Both) };
     let load = bed.load(plan);
-    context.pause(Duration::from_millis(limits::QUIET_MS)).await;
+    context.pause(context.quiet).await;
 
     let (rounds, mut strikes) = (context.rounds(ROUNDS), Strikes::default());
     for round in 0..rounds {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::faults::ledger::Rule;
 use crate::faults::phases::Latency;
 use crate::faults::report::Row;
-use crate::faults::{Bed, BedOptions, Context, Mix, Plan, limits};
+use crate::faults::{Bed, BedOptions, Context, Mix, Plan, Recorded};
 
 const ROUNDS: u64 = 200;
 const ONE_WAY: Duration = Duration::from_millis(2);
@@ -13,7 +13,7 @@ const ONE_WAY: Duration = Duration::from_millis(2);
 const STAY: Duration = Duration::from_millis(100);
 
 /// How the actor moves.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Way {
     /// Its next revision wants the other node's label.
     Labels,
@@ -32,19 +32,20 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
     Box::pin(bed.deploy_at(Some(seat))).await?;
     settle(&bed, seat).await?;
     let load = bed.load(Plan::new(context.seed_of("moves calls"), Mix::Plain));
-    context.pause(Duration::from_millis(limits::QUIET_MS)).await;
+    context.pause(context.quiet).await;
 
-    let (rounds, begun, mut done) = (context.rounds(ROUNDS), load.now_us(), 0);
+    let (rounds, begun, mut moves) = (context.rounds(ROUNDS), load.now_us(), Vec::new());
     for way in WAYS.into_iter().cycle().take(usize::try_from(rounds)?) {
         if context.stopped() {
             break;
         }
+        moves.push((load.now_us(), way));
         seat = Box::pin(go(&mut bed, way, seat)).await?;
         let key = bed.members.get(seat).map(|member| member.key().clone());
         let revision = bed.revision();
         bed.wait_until_answered(&load, &key.iter().collect::<Vec<_>>(), revision).await?;
         context.pause(STAY).await;
-        done += 1;
+        let done = moves.len();
         if done % 20 == 0 {
             let (sent, _, failed) = load.counts();
             (context.say)(&format!("moves: {done} of {rounds}; {sent} calls, {failed} failed"));
@@ -52,13 +53,26 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
     }
     let recorded = load.stop().await?;
     let mut row = Row::new("moves", bed.verdict(&recorded, &Rule::STRICT).await?);
-    row.rounds = (done, rounds);
+    row.rounds = (moves.len() as u64, rounds);
+    for way in WAYS {
+        row.figure(&format!("failed while it moved by {way:?}"), failed_by(&recorded, &moves, way));
+    }
     row.held_back = recorded.held_back;
     row.interrupted = context.stopped();
     row.quiet = Latency::of(&recorded.calls, 0, begun);
     row.fault = Latency::of(&recorded.calls, begun, u64::MAX);
     bed.close().await?;
     Ok(vec![row])
+}
+
+/// Returns how many calls failed whose time of leaving is that of a move by `way`.
+fn failed_by(recorded: &Recorded, moves: &[(u64, Way)], way: Way) -> f64 {
+    let failed = recorded.calls.iter().filter(|call| !call.succeeded());
+    let by = failed.filter(|call| {
+        let before = moves.partition_point(|(at, _)| *at <= call.done_us);
+        before.checked_sub(1).and_then(|at| moves.get(at)).is_some_and(|(_, by)| *by == way)
+    });
+    by.count() as f64
 }
 
 /// Moves the actor; returns where it is then.

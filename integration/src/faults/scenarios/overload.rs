@@ -12,6 +12,7 @@ use crate::faults::ledger::{CallRecord, Ledger, Outcome, Rule, judge};
 use crate::faults::phases::Latency;
 use crate::faults::report::Row;
 use crate::faults::{Bed, BedOptions, Context, Mix, Plan, limits};
+use crate::processor;
 use crate::report::quantile;
 
 /// How long each rate is held, in minutes.
@@ -21,7 +22,7 @@ const FACTORS: [f64; 2] = [2.0, 5.0];
 /// Processor time that one call takes.
 const WORK: Duration = Duration::from_millis(1);
 /// Callers of the closed loop that finds the peak.
-const CALLERS: usize = 16;
+const CALLERS: usize = 64;
 /// Part of the peak at which latencies count as quiet.
 const QUIET_SHARE: f64 = 0.3;
 const GOODPUT_MIN: f64 = 0.9;
@@ -33,8 +34,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
     let options = BedOptions { nodes: 1, one_way: Duration::ZERO, cluster: false };
     let mut bed = Bed::start("overload", options).await?;
-    apart(&mut bed)?;
-    let steps = steps_for(&bed).await?;
+    let _apart = Apart::begin(&mut bed)?;
+    let steps = steps_for(&mut bed).await?;
     let held = context.time(HELD_MIN);
     let peak = peak(&bed, steps, held).await?;
     (context.say)(&format!("overload: {steps} steps a call, peak {peak:.0} calls/s"));
@@ -110,45 +111,62 @@ fn row(name: &str, calls: &[CallRecord], peak: f64, quiet: Latency, took: Durati
     row
 }
 
-/// Gives the node one processor for itself, and all others the rest: what makes the load must not
-/// take from what is measured.
-fn apart(bed: &mut Bed) -> anyhow::Result<()> {
-    let cpus = std::thread::available_parallelism()?.get();
-    ensure!(cpus >= 2, "a node and its load need a processor each");
-    let rest = format!("1-{}", cpus - 1);
-    let mut pins = vec![(std::process::id(), rest.clone())];
-    for member in &mut bed.members {
-        pins.push((member.node.process().pid(), "0".to_owned()));
+/// Gives the node one processor for itself, and all others the rest, until dropped: what makes the
+/// load must not take from what is measured.
+struct Apart;
+
+impl Apart {
+    fn begin(bed: &mut Bed) -> anyhow::Result<Self> {
+        let cpus = cpus()?;
+        ensure!(cpus >= 2, "a node and its load need a processor each");
+        let rest = format!("1-{}", cpus - 1);
+        let apart = Self;
+        for member in &mut bed.members {
+            pin(member.node.process().pid(), "0")?;
+        }
+        for pid in bed.server_pids()?.into_iter().chain([std::process::id()]) {
+            pin(pid, &rest)?;
+        }
+        Ok(apart)
     }
-    for pid in bed.server_pids()? {
-        pins.push((pid, rest.clone()));
+}
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        // What follows in this process has every processor again.
+        let all = cpus().map(|cpus| format!("0-{}", cpus.saturating_sub(1)));
+        if let Err(error) = all.and_then(|all| pin(std::process::id(), &all)) {
+            eprintln!("this process keeps fewer processors: {error:#}");
+        }
     }
-    for (pid, cpus) in pins {
-        let mut pin = Command::new("taskset");
-        pin.args(["--all-tasks", "--cpu-list", "--pid", &cpus, &pid.to_string()]);
-        let output = pin.output().context("taskset (util-linux) is needed")?;
-        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
+}
+
+fn pin(pid: u32, cpus: &str) -> anyhow::Result<()> {
+    let mut pin = Command::new("taskset");
+    pin.args(["--all-tasks", "--cpu-list", "--pid", cpus, &pid.to_string()]);
+    let output = pin.output().context("taskset (util-linux) is needed")?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(())
 }
 
-/// Finds how many steps take [`WORK`]: by the difference of two sizes, so that the way there and
-/// back does not count.
-async fn steps_for(bed: &Bed) -> anyhow::Result<u32> {
-    const FEW: u32 = 100_000;
-    const MANY: u32 = 2_100_000;
-    let mut fastest = [Duration::MAX; 2];
-    for _ in 0..20 {
-        for (best, steps) in fastest.iter_mut().zip([FEW, MANY]) {
-            let begun = Instant::now();
-            bed.enter(steps).await?;
-            *best = (*best).min(begun.elapsed());
-        }
+/// Returns the processors of this machine, whichever this process may use now.
+fn cpus() -> anyhow::Result<usize> {
+    let text = std::fs::read_to_string("/proc/cpuinfo")?;
+    Ok(text.lines().filter(|line| line.starts_with("processor")).count())
+}
+
+/// Finds how many steps take [`WORK`] of the node's processor time, whatever else the machine does.
+async fn steps_for(bed: &mut Bed) -> anyhow::Result<u32> {
+    const STEPS: u32 = 2_000_000;
+    const CALLS: u32 = 200;
+    let node = bed.members.first_mut().context("there is no node")?.node.process().pid();
+    let before = processor::used(node)?;
+    for _ in 0..CALLS {
+        bed.enter(STEPS).await?;
     }
-    let [few, many] = fastest;
-    let per_step = many.saturating_sub(few).as_secs_f64() / f64::from(MANY - FEW);
-    let steps = WORK.as_secs_f64() / per_step.max(1e-12);
-    Ok(steps.clamp(1.0, 1e8) as u32)
+    let used = processor::used(node)?.saturating_sub(before);
+    let steps = f64::from(STEPS) * f64::from(CALLS) * WORK.as_secs_f64() / used.as_secs_f64();
+    Ok(steps.clamp(1.0, f64::from(STEPS)) as u32)
 }
 
 /// Returns the calls a second of a few callers who each wait for their answers.

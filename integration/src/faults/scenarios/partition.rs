@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use crate::faults::ledger::{CallRecord, Rule};
 use crate::faults::phases::{Latency, Strikes};
 use crate::faults::report::Row;
-use crate::faults::{Bed, BedOptions, Context, Mix, OpenLoad, Plan, limits};
+use crate::faults::{Bed, BedOptions, Context, Mix, OpenLoad, Plan};
 use crate::proxy::{Cut, Direction, FaultProxy, Flow};
 
 const ROUNDS: u64 = 50;
@@ -84,7 +84,7 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
     let mut random = context.random("partition");
     let seed = context.seed_of("partition calls");
     let load = bed.load(Plan { timeout: CALL_TIMEOUT, ..Plan::new(seed, Mix::Both) });
-    context.pause(Duration::from_millis(limits::QUIET_MS)).await;
+    context.pause(context.quiet).await;
 
     let (rounds, mut spans) = (context.rounds(ROUNDS), Vec::new());
     // Each way with each change in fifteen rounds, since five and three have no common divisor.

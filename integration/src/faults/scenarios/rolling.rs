@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::faults::ledger::Rule;
 use crate::faults::phases::Latency;
 use crate::faults::report::Row;
-use crate::faults::{Bed, BedOptions, Context, Mix, Plan, limits};
+use crate::faults::{Bed, BedOptions, Context, Mix, Plan};
 
 const ROUNDS: u64 = 20;
 const NODES: usize = 3;
@@ -15,7 +15,7 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
     let options = BedOptions { nodes: NODES, one_way: ONE_WAY, cluster: false };
     let mut bed = Bed::start("rolling", options).await?;
     let load = bed.load(Plan::new(context.seed_of("rolling calls"), Mix::Plain));
-    context.pause(Duration::from_millis(limits::QUIET_MS)).await;
+    context.pause(context.quiet).await;
 
     let (rounds, begun, mut done) = (context.rounds(ROUNDS), load.now_us(), 0);
     while done < rounds && !context.stopped() {

@@ -7,7 +7,7 @@ use crate::faults::ledger::Rule;
 use crate::faults::phases::Latency;
 use crate::faults::processes::{Held, slope_mib_h};
 use crate::faults::report::Row;
-use crate::faults::{Bed, BedOptions, Context, Mix, OpenLoad, Plan, limits};
+use crate::faults::{Bed, BedOptions, Context, Mix, OpenLoad, Plan};
 use crate::report::median;
 
 const MINUTES: f64 = 30.0;
@@ -28,7 +28,7 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
     let seed = context.seed_of("soak calls");
     let plan = Plan { impatient_every: IMPATIENT_EVERY, ..Plan::new(seed, Mix::Plain) };
     let load = bed.load(plan);
-    context.pause(Duration::from_millis(limits::QUIET_MS)).await;
+    context.pause(context.quiet).await;
 
     let (time, begun, from_us) = (context.time(MINUTES), Instant::now(), load.now_us());
     let mut looks = vec![Vec::new(); NODES - 1];

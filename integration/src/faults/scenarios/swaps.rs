@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::faults::ledger::Rule;
 use crate::faults::phases::Latency;
 use crate::faults::report::Row;
-use crate::faults::{Bed, BedOptions, Context, Mix, Plan, limits};
+use crate::faults::{Bed, BedOptions, Context, Mix, Plan};
 use crate::report::quantile;
 
 const ROUNDS: u64 = 1_000;
@@ -32,7 +32,7 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
 async fn at(context: &Context, name: &str, one_way: Duration) -> anyhow::Result<Row> {
     let mut bed = Bed::start("swaps", BedOptions { nodes: 1, one_way, cluster: false }).await?;
     let load = bed.load(Plan::new(context.seed_of(name), Mix::Plain));
-    context.pause(Duration::from_millis(limits::QUIET_MS)).await;
+    context.pause(context.quiet).await;
 
     let (rounds, begun, mut swaps_ms) = (context.rounds(ROUNDS), load.now_us(), Vec::new());
     while (swaps_ms.len() as u64) < rounds && !context.stopped() {
