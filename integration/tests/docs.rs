@@ -6,7 +6,7 @@ use std::process::Command;
 
 use integration::harness::{mesh_node_program, meshctl_program, workspace_root};
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -16,6 +16,7 @@ const PAGES: [&str; 11] = [
     "examples/callers/README.md",
     "providers/README.md",
     "docs/contracts.md",
+    "docs/faults.md",
     "docs/operations.md",
     "docs/protocol.md",
 ];

@@ -1,5 +1,8 @@
 //! The brokers of a cluster are killed: its leader, then all three at once. What the registry has
 //! acknowledged is there afterwards, and calls flow again soon.
+//!
+//! Whatever else brokers acknowledge joins beside [`Writer`]: started with the load, stopped with
+//! it, looked for afterwards, a check of its own on the row.
 
 use std::time::Duration;
 

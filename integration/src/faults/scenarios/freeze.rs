@@ -14,7 +14,7 @@ const FROZEN_MIN: f64 = 0.5;
 /// Plain calls that leave later than this after the freeze must be answered.
 const WINDOW_MS: f64 = 3_500.0;
 /// How long the load goes on after the thaw.
-const AFTER: Duration = Duration::from_secs(5);
+const AFTER: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
     let options = BedOptions { nodes: 2, one_way: Duration::ZERO, cluster: false };

@@ -121,13 +121,24 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
     row.fault = Latency::of(&recorded.calls, first, u64::MAX);
     row.loss_window_ms = windows.map(|(sent, _)| sent);
     row.told_window_ms = windows.map(|(_, told)| told);
-    let back_us: u64 = spans.iter().map(|span| span.undone_us - span.healed_us).max().unwrap_or(0);
-    row.figure(
-        "from healing until the node knew of the change, slowest (ms)",
-        back_us as f64 / 1e3 - AFTERWARDS.as_secs_f64() * 1e3,
-    );
+    let knew = spans.iter().map(|it| it.undone_us.saturating_sub(it.healed_us)).max();
+    let knew_ms = knew.unwrap_or_default() as f64 / 1e3 - AFTERWARDS.as_secs_f64() * 1e3;
+    row.figure("from healing until the node knew of the change, slowest (ms)", knew_ms);
+    if let Some(last_us) = last_stale(&recorded.calls, &spans) {
+        row.figure("from healing until the last call left that ran and must not (ms)", last_us);
+    }
     bed.close().await?;
     Ok(vec![row])
+}
+
+/// Returns the milliseconds from the healing of a link until the last call left that was answered
+/// though nobody was to run it; negative where it left before.
+fn last_stale(calls: &[CallRecord], spans: &[Span]) -> Option<f64> {
+    let after = |call: &CallRecord| {
+        let span = spans.iter().find(|span| span.forbids(call))?;
+        Some((call.sent_us as f64 - span.healed_us as f64) / 1e3)
+    };
+    calls.iter().filter(|call| call.succeeded()).filter_map(after).reduce(f64::max)
 }
 
 /// Cuts a node off, changes something, heals the link, and puts everything back.
@@ -170,14 +181,14 @@ async fn part(
 }
 
 fn apply(way: Way, link: &FaultProxy) {
-    let all = |flow| {
+    let both = |flow| {
         for direction in Direction::BOTH {
             link.flow(direction, flow);
         }
     };
     match way {
-        Way::Stall => all(Flow::Held),
-        Way::Blackhole => all(Flow::Swallowed),
+        Way::Stall => both(Flow::Held),
+        Way::Blackhole => both(Flow::Swallowed),
         Way::Deaf => link.flow(Direction::Back, Flow::Swallowed),
         Way::Mute => link.flow(Direction::There, Flow::Swallowed),
         Way::Cut => {
