@@ -393,13 +393,21 @@ impl Bed {
         Ok(since.elapsed())
     }
 
+    /// Connects to where the ledger writes down what runs.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn executions(&self) -> anyhow::Result<Executions> {
+        Executions::connect(&self.redis.url()).await
+    }
+
     /// Waits until nothing runs any more, then lets the ledger decide.
     ///
     /// # Errors
     /// When something still runs, or Redis does not answer.
     pub async fn verdict(&self, recorded: &Recorded, rule: &Rule<'_>) -> anyhow::Result<Verdict> {
         self.wait_until_idle().await?;
-        let executions = Executions::connect(&self.redis.url()).await?.read().await?;
+        let executions = self.executions().await?.read().await?;
         let answered_twice = self.replies.twice().await;
         let ledger = Ledger {
             calls: &recorded.calls,

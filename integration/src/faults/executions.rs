@@ -13,6 +13,9 @@ use super::limits;
 /// Bytes of one line of the ledger, at most: two numbers.
 const LINE_BYTES_MAX: usize = 64;
 
+/// The number of a mark; no call has it.
+const MARK: u64 = u64::MAX;
+
 /// The prefix that the ledger's link names.
 pub const PREFIX: &str = "faults";
 /// The list, as the provider names it in Redis.
@@ -31,6 +34,21 @@ impl Executions {
         Ok(Self(BufReader::new(TcpStream::connect(address).await?)))
     }
 
+    /// Writes a mark: what runs from now on is known to have run after it.
+    ///
+    /// # Errors
+    /// When Redis does not answer in time.
+    pub async fn mark(&mut self) -> anyhow::Result<()> {
+        let command = format!("RPUSH {LIST} \"{MARK} 0\"\r\n");
+        let bound = Duration::from_millis(limits::REDIS_TIMEOUT_MS);
+        let push = async {
+            self.0.get_mut().write_all(command.as_bytes()).await?;
+            self.number(':').await
+        };
+        timeout(bound, push).await.context("Redis is silent")??;
+        Ok(())
+    }
+
     /// Reads everything that ran so far, in the order in which it was written down.
     ///
     /// # Errors
@@ -45,7 +63,7 @@ impl Executions {
             let last = page.len() < limits::PAGE_LINES;
             found.extend(page);
             if last {
-                return Ok(found);
+                return Ok(placed(found));
             }
         }
     }
@@ -76,10 +94,23 @@ impl Executions {
     }
 }
 
+/// Says of each run how many marks were before it, and takes the marks away.
+fn placed(lines: Vec<Execution>) -> Vec<Execution> {
+    let mut marks = 0;
+    let mut runs = Vec::with_capacity(lines.len());
+    for line in lines {
+        match line.number {
+            MARK => marks += 1,
+            _ => runs.push(Execution { marks, ..line }),
+        }
+    }
+    runs
+}
+
 /// Reads `NUMBER CODE`.
 fn parse(line: &str) -> anyhow::Result<Execution> {
     let numbers = line.trim_end().split_once(' ').and_then(|(number, code)| {
-        Some(Execution { number: number.parse().ok()?, code: code.parse().ok()? })
+        Some(Execution { number: number.parse().ok()?, code: code.parse().ok()?, marks: 0 })
     });
     numbers.with_context(|| format!("{line:?} is no line of the ledger"))
 }
@@ -89,8 +120,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn marks_tell_what_ran_before_and_after() {
+        let line = |number| Execution { number, code: 1, marks: 0 };
+        let runs = placed(vec![line(4), line(MARK), line(7), line(4), line(MARK), line(9)]);
+        let places: Vec<_> = runs.iter().map(|run| (run.number, run.marks)).collect();
+        assert_eq!(places, [(4, 0), (7, 1), (4, 1), (9, 2)]);
+    }
+
+    #[test]
     fn a_line_is_two_numbers() {
-        assert_eq!(parse("17 3\r\n").unwrap(), Execution { number: 17, code: 3 });
+        assert_eq!(parse("17 3\r\n").unwrap(), Execution { number: 17, code: 3, marks: 0 });
         for line in ["", "17", "17 x", "17  3", "-1 3"] {
             assert!(parse(line).is_err(), "{line:?}");
         }

@@ -72,19 +72,21 @@ pub struct Execution {
     pub number: u64,
     /// Revision of the code that ran.
     pub code: u64,
+    /// Marks of the bench that had been written down before it.
+    pub marks: u64,
 }
 
 /// What a scenario allows beyond what always holds.
 pub struct Rule<'a> {
     /// Which calls may fail.
     pub may_fail: &'a dyn Fn(&CallRecord) -> bool,
-    /// Which calls must not have run at all.
-    pub must_not_run: &'a dyn Fn(&CallRecord) -> bool,
+    /// Which runs of a call must not have been.
+    pub must_not_run: &'a dyn Fn(&CallRecord, &Execution) -> bool,
 }
 
 impl Rule<'_> {
     /// Nothing may fail, everything may run.
-    pub const STRICT: Rule<'static> = Rule { may_fail: &|_| false, must_not_run: &|_| false };
+    pub const STRICT: Rule<'static> = Rule { may_fail: &|_| false, must_not_run: &|_, _| false };
 }
 
 /// What the ledger knows.
@@ -172,15 +174,16 @@ fn kind(message: &str) -> String {
 
 /// Decides.
 pub fn judge(ledger: &Ledger<'_>, rule: &Rule<'_>) -> Verdict {
-    let mut runs = BTreeMap::<u64, u64>::new();
+    let mut runs = BTreeMap::<u64, Vec<&Execution>>::new();
     for run in ledger.executions.unwrap_or_default() {
-        *runs.entry(run.number).or_default() += 1;
+        runs.entry(run.number).or_default().push(run);
     }
     let mut verdict = Verdict::default();
     let floors = floors(ledger.calls);
     for (call, floor) in ledger.calls.iter().zip(floors) {
         verdict.calls += 1;
-        let ran = runs.get(&call.number).copied().unwrap_or_default();
+        let runs = runs.get(&call.number).map(Vec::as_slice).unwrap_or_default();
+        let ran = runs.len() as u64;
         verdict.extra_runs += ran.saturating_sub(1);
         verdict.error(call);
         match &call.outcome {
@@ -208,7 +211,7 @@ pub fn judge(ledger: &Ledger<'_>, rule: &Rule<'_>) -> Verdict {
             verdict.duplicated += 1;
             verdict.note(&format!("ran {ran} times"), call);
         }
-        if ran > 0 && (rule.must_not_run)(call) {
+        if runs.iter().any(|run| (rule.must_not_run)(call, run)) {
             verdict.wrong_revision += 1;
             verdict.note("ran and must not", call);
         }

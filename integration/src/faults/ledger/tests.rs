@@ -23,7 +23,7 @@ fn failed(number: u64, sent_us: u64) -> CallRecord {
 }
 
 fn ran(numbers: &[u64]) -> Vec<Execution> {
-    numbers.iter().map(|number| Execution { number: *number, code: 1 }).collect()
+    numbers.iter().map(|number| Execution { number: *number, code: 1, marks: 0 }).collect()
 }
 
 fn strict(calls: &[CallRecord], runs: &[u64]) -> Verdict {
@@ -114,8 +114,18 @@ fn code_that_is_not_of_the_revision_is_wrong() {
 
 #[test]
 fn a_run_that_must_not_be_is_wrong_whether_or_not_it_was_answered() {
-    let rule = Rule { may_fail: &|_| true, must_not_run: &|call| call.sent_us >= 100 };
+    let rule = Rule { may_fail: &|_| true, must_not_run: &|call, _| call.sent_us >= 100 };
     let calls = [answered(1, 99, "a", 1), answered(2, 100, "a", 1), failed(3, 200), failed(4, 300)];
     let verdict = judged(&calls, &[1, 2, 3], &[], &rule);
     assert_eq!((verdict.wrong_revision, verdict.lost), (2, 0));
+}
+
+#[test]
+fn a_run_is_judged_by_its_place() {
+    let calls = [answered(1, 0, "a", 1), answered(2, 0, "a", 1)];
+    let run = |number, marks| Execution { number, code: 1, marks };
+    let executions = [run(1, 0), run(2, 0), run(2, 1)];
+    let ledger = Ledger { calls: &calls, executions: Some(&executions), answered_twice: &[] };
+    let rule = Rule { must_not_run: &|_, run| run.marks == 1, ..Rule::STRICT };
+    assert_eq!(judge(&ledger, &rule).wrong_revision, 1);
 }

@@ -1,12 +1,13 @@
 //! One of two nodes is cut off, in each way that a network knows, while the actor is revoked,
 //! unlinked or redeployed. Once the node is back it must not run what it must not run.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use crate::faults::ledger::{CallRecord, Rule};
+use crate::faults::ledger::{CallRecord, Execution, Rule};
 use crate::faults::phases::{Latency, Strikes};
 use crate::faults::report::Row;
 use crate::faults::{Bed, BedOptions, Context, Mix, OpenLoad, Plan};
@@ -53,6 +54,8 @@ const CHANGES: [Change; 3] = [Change::Revoke, Change::Unlink, Change::Redeploy];
 /// One partition, in microseconds since the start of the load.
 #[derive(Clone, Copy, Debug)]
 struct Span {
+    round: u64,
+    way: Way,
     change: Change,
     /// When the node was cut off.
     parted_us: u64,
@@ -70,6 +73,12 @@ impl Span {
     /// Returns whether a call left when nobody was to run it any more.
     fn forbids(&self, call: &CallRecord) -> bool {
         self.change != Change::Redeploy && (self.changed_us..self.undone_us).contains(&call.sent_us)
+    }
+
+    /// Returns whether a run was between the healing of the link and the end of the change: two
+    /// marks are written each round, one at either.
+    fn healed(&self, run: &Execution) -> bool {
+        run.marks == 2 * self.round + 1
     }
 
     /// Returns whether a call was under way while something was amiss.
@@ -93,7 +102,8 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
         if context.stopped() {
             break;
         }
-        let span = Box::pin(part(&context, &mut bed, &load, &mut random, way, change)).await;
+        let span =
+            Box::pin(part(&context, &mut bed, &load, &mut random, (round, way, change))).await;
         spans.push(
             span.map_err(|error| error.context(format!("round {round}: {way:?}, {change:?}")))?,
         );
@@ -105,7 +115,9 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
     }
     let recorded = load.stop().await?;
 
-    let forbidden = |call: &CallRecord| spans.iter().any(|span| span.forbids(call));
+    let forbidden = |call: &CallRecord, run: &Execution| {
+        spans.iter().any(|span| span.forbids(call) && span.healed(run))
+    };
     let excused = |call: &CallRecord| spans.iter().any(|span| span.excuses(call));
     let rule = Rule { may_fail: &excused, must_not_run: &forbidden };
     let verdict = bed.verdict(&recorded, &rule).await?;
@@ -124,21 +136,35 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
     let knew = spans.iter().map(|it| it.undone_us.saturating_sub(it.healed_us)).max();
     let knew_ms = knew.unwrap_or_default() as f64 / 1e3 - AFTERWARDS.as_secs_f64() * 1e3;
     row.figure("from healing until the node knew of the change, slowest (ms)", knew_ms);
-    if let Some(last_us) = last_stale(&recorded.calls, &spans) {
-        row.figure("from healing until the last call left that ran and must not (ms)", last_us);
-    }
+    let runs = bed.executions().await?.read().await?;
+    tell(&mut row, &recorded.calls, &runs, &spans);
     bed.close().await?;
     Ok(vec![row])
 }
 
-/// Returns the milliseconds from the healing of a link until the last call left that was answered
-/// though nobody was to run it; negative where it left before.
-fn last_stale(calls: &[CallRecord], spans: &[Span]) -> Option<f64> {
-    let after = |call: &CallRecord| {
-        let span = spans.iter().find(|span| span.forbids(call))?;
-        Some((call.sent_us as f64 - span.healed_us as f64) / 1e3)
-    };
-    calls.iter().filter(|call| call.succeeded()).filter_map(after).reduce(f64::max)
+/// Tells how often what must not run ran, before and after the link was healed.
+fn tell(row: &mut Row, calls: &[CallRecord], runs: &[Execution], spans: &[Span]) {
+    let calls: BTreeMap<u64, &CallRecord> = calls.iter().map(|it| (it.number, it)).collect();
+    let (mut parted, mut last_ms) = (0u64, None::<f64>);
+    let mut healed = BTreeMap::<String, u64>::new();
+    for run in runs {
+        let Some(call) = calls.get(&run.number) else { continue };
+        let Some(span) = spans.iter().find(|span| span.forbids(call)) else { continue };
+        if !span.healed(run) {
+            parted += 1;
+            continue;
+        }
+        *healed.entry(format!("{:?}, {:?}", span.way, span.change)).or_default() += 1;
+        let after_ms = (call.sent_us as f64 - span.healed_us as f64) / 1e3;
+        last_ms = Some(last_ms.map_or(after_ms, |last| last.max(after_ms)));
+    }
+    row.figure("ran and must not while the node was still cut off", parted as f64);
+    for (kind, count) in healed {
+        row.figure(&format!("ran and must not after healing: {kind}"), count as f64);
+    }
+    if let Some(last_ms) = last_ms {
+        row.figure("from healing until the last of these left (ms)", last_ms);
+    }
 }
 
 /// Cuts a node off, changes something, heals the link, and puts everything back.
@@ -147,9 +173,9 @@ async fn part(
     bed: &mut Bed,
     load: &OpenLoad,
     random: &mut StdRng,
-    way: Way,
-    change: Change,
+    (round, way, change): (u64, Way, Change),
 ) -> anyhow::Result<Span> {
+    let mut ran = bed.executions().await?;
     let victim = random.random_range(0..bed.members.len());
     let parted = Duration::from_millis(random.random_range(PARTED_MS));
     let member = bed.members.get(victim).ok_or_else(|| anyhow::anyhow!("no such node"))?;
@@ -162,12 +188,14 @@ async fn part(
     let changed_us = load.now_us();
     context.pause(parted.saturating_sub(Duration::from_micros(changed_us - parted_us))).await;
     let healed_us = load.now_us();
+    ran.mark().await?;
     for member in &bed.members {
         member.link()?.heal();
     }
     bed.wait_until_knows(&victim, at).await?;
     tokio::time::sleep(AFTERWARDS).await;
     let undone_us = load.now_us();
+    ran.mark().await?;
     match change {
         Change::Revoke => drop(Box::pin(bed.deploy_next()).await?),
         Change::Unlink => drop(bed.put_link().await?),
@@ -177,7 +205,7 @@ async fn part(
     let keys: Vec<_> = bed.members.iter().map(crate::faults::Member::key).collect();
     bed.wait_until_answered(load, &keys, bed.revision()).await?;
     let over_us = load.now_us();
-    Ok(Span { change, parted_us, changed_us, healed_us, undone_us, over_us })
+    Ok(Span { round, way, change, parted_us, changed_us, healed_us, undone_us, over_us })
 }
 
 fn apply(way: Way, link: &FaultProxy) {
