@@ -48,8 +48,12 @@ pub(super) async fn run(near: TcpStream, to: SocketAddr, conditions: watch::Rece
         }
     };
     if how == Cut::Reset {
-        reset(halves.0.as_ref());
-        reset(halves.1.as_ref());
+        let (near_read, far_write, far_read, near_write) = halves;
+        reset(near_read.as_ref());
+        reset(far_read.as_ref());
+        // Dropped otherwise, these would say an end in order first.
+        near_write.forget();
+        far_write.forget();
     }
 }
 
