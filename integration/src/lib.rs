@@ -1,9 +1,11 @@
 //! End-to-end tests and benches of the mesh, on real servers and real nodes.
 
+pub mod faults;
 pub mod guests;
 pub mod harness;
 pub mod http_load;
 pub mod load;
+pub mod processor;
 pub mod proxy;
 pub mod publisher;
 pub mod report;

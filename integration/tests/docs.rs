@@ -17,6 +17,7 @@ const PAGES: [&str; 12] = [
     "providers/README.md",
     "docs/contracts.md",
     "docs/durable.md",
+    "docs/faults.md",
     "docs/operations.md",
     "docs/protocol.md",
 ];

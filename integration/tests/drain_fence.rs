@@ -9,7 +9,7 @@ use async_nats::Message;
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use integration::harness::{NatsServer, wait_until};
-use integration::proxy::DelayProxy;
+use integration::proxy::FaultProxy;
 use integration::testbed::{SOON, Testbed};
 use lattice_client::serve::{Delivery, Handler, ServeOptions, Serving};
 use lattice_client::{ConnectOptions, Lattice};
@@ -96,10 +96,11 @@ impl Numbers {
 }
 
 /// A server behind a link with a delay, and a client before it.
-async fn link() -> (NatsServer, DelayProxy, async_nats::Client) {
+async fn link() -> (NatsServer, FaultProxy, async_nats::Client) {
     let server = NatsServer::start().await.unwrap();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port()));
-    let proxy = DelayProxy::start(address, ONE_WAY).await.unwrap();
+    let proxy = FaultProxy::start(address).await.unwrap();
+    proxy.delay(ONE_WAY);
     let near = server.connect().await.unwrap();
     (server, proxy, near)
 }

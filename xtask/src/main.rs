@@ -57,6 +57,15 @@ enum Task {
         #[arg(last = true)]
         options: Vec<String>,
     },
+    /// Lets links, nodes and brokers fail under load, and finds out what is lost and for how long.
+    ///
+    /// Exits with 0 only if every scenario met its goal. docs/faults.md says what each does.
+    Faults {
+        /// Scenarios, all where none is named, and `--minutes N`, `--rounds N`, `--seed S`,
+        /// `--json FILE`, `--list`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<String>,
+    },
     /// Checks format (rustfmt) and lints (clippy) of both workspaces; part of `test`.
     Lint,
 }
@@ -68,6 +77,7 @@ fn main() -> ExitCode {
         Task::Demo { stay } => tasks::demo(stay),
         Task::Bench { options } => tasks::bench(&options),
         Task::Swaps { options } => tasks::swaps(&options),
+        Task::Faults { options } => tasks::faults(&options),
         Task::Lint => tasks::lint(),
     };
     match result {

@@ -25,6 +25,28 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs `command` in the place of this program, so that Ctrl-C reaches it alone and it ends in its
+/// own way. Returns only where that is impossible.
+///
+/// # Errors
+/// When the program can't be started.
+#[cfg(unix)]
+pub fn run_instead(command: &mut Command) -> Result<()> {
+    use std::os::unix::process::CommandExt;
+    let line = shown(command);
+    eprintln!("+ {line}");
+    Err(command.exec()).with_context(|| format!("`{line}` could not be started"))
+}
+
+/// Runs `command` like [`run`]: this system can't put it in the place of this program.
+///
+/// # Errors
+/// As [`run`].
+#[cfg(not(unix))]
+pub fn run_instead(command: &mut Command) -> Result<()> {
+    run(command)
+}
+
 /// Runs `command` like [`run`], and ends it when it takes longer than `most`.
 ///
 /// # Errors

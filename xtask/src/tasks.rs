@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::process::run;
+use crate::process::{run, run_instead};
 use crate::setup::Tools;
 use crate::steps::Steps;
 use crate::tools::{built, cargo, command, root};
@@ -100,6 +100,17 @@ pub fn swaps(options: &[String]) -> anyhow::Result<()> {
     let tools = prepare(&mut steps)?;
     build_programs(&mut steps)?;
     run(with(lab("swaps")?.args(options), &tools))
+}
+
+/// Runs the fault bench.
+///
+/// # Errors
+/// Which step failed, or that a goal was missed.
+pub fn faults(options: &[String]) -> anyhow::Result<()> {
+    let mut steps = Steps::new();
+    let tools = prepare(&mut steps)?;
+    build_programs(&mut steps)?;
+    run_instead(with(lab("faults")?.args(options), &tools))
 }
 
 fn prepare(steps: &mut Steps) -> anyhow::Result<Tools> {

@@ -94,6 +94,27 @@ impl NatsCluster {
         Ok(async_nats::connect(addresses).await?)
     }
 
+    /// Kills every server (SIGKILL).
+    ///
+    /// # Errors
+    /// When one does not run.
+    pub fn kill_all(&mut self) -> anyhow::Result<()> {
+        self.servers.iter_mut().try_for_each(NatsServer::kill)
+    }
+
+    /// Starts every server that does not run, without waiting for any: alone, none is ready.
+    ///
+    /// # Errors
+    /// When there is no `nats-server`.
+    pub fn start_missing(&mut self) -> anyhow::Result<()> {
+        for server in &mut self.servers {
+            if server.process().is_err() {
+                server.spawn()?;
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the servers.
     pub fn servers(&mut self) -> &mut [NatsServer] {
         &mut self.servers

@@ -1,7 +1,7 @@
 //! One durable invocation: run it, keep it while it runs, settle it.
 
 use std::panic::AssertUnwindSafe;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_nats::jetstream::{self, AckKind};
 use futures_util::FutureExt;

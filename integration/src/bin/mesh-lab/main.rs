@@ -4,6 +4,7 @@
 
 mod bench;
 mod demo;
+mod faults;
 mod swaps;
 
 use std::process::ExitCode;
@@ -28,6 +29,8 @@ enum Task {
     Bench(bench::Options),
     /// Swap revision after revision of an actor while calls of it run, and count what fails
     Swaps(swaps::Options),
+    /// Let links, nodes and brokers fail, and find out what is lost, what runs twice, for how long
+    Faults(faults::Options),
     /// Answer raw requests (the bench starts this itself)
     #[command(hide = true)]
     RawEcho { url: String },
@@ -42,6 +45,7 @@ async fn main() -> ExitCode {
         Task::Demo(options) => demo::run(options).await,
         Task::Bench(options) => Box::pin(bench::run(options)).await.map(|()| true),
         Task::Swaps(options) => swaps::run(options).await,
+        Task::Faults(options) => Box::pin(faults::run(options)).await,
         Task::RawHttp { address } => bench::raw_http(*address).await.map(|()| true),
         Task::RawEcho { url } => bench::raw_echo(url).await.map(|()| true),
     };

@@ -33,7 +33,8 @@ async fn goes(desk: &Desk, key: &str, from: Instant, life_ms: u64) -> Outcome {
         let asked = Instant::now();
         let held = desk.exists(key).await.told("exists")?;
         if !held {
-            let early = from.elapsed() < Duration::from_millis(life_ms);
+            // Stores count whole milliseconds.
+            let early = from.elapsed() + Duration::from_millis(1) < Duration::from_millis(life_ms);
             return same("it went before its life was over", early, false);
         }
         if asked.duration_since(written) > Duration::from_millis(life_ms + GRACE_MS) {

@@ -83,12 +83,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
 fn cpu<const N: usize>(processes: &[u32; N]) -> anyhow::Result<[Duration; N]> {
     let mut used = [Duration::ZERO; N];
     for (used, process) in used.iter_mut().zip(processes) {
-        let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-        // `id (name) state …`, where the name may hold anything; the 12th and 13th after it are
-        // the ticks in user and in system mode, of 10 ms each on every Linux.
-        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-        let ticks: Vec<u64> = fields.skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
-        *used = Duration::from_millis(ticks.iter().sum::<u64>() * 10);
+        *used = integration::processor::used(*process)?;
     }
     Ok(used)
 }

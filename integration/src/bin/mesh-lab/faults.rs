@@ -1,0 +1,103 @@
+//! Faults on purpose: what is lost, what runs twice, and for how long.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::bail;
+use clap::Args;
+use integration::faults::report::Report;
+use integration::faults::scenarios::{ALL, Scenario, named};
+use integration::faults::{Context, limits};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+/// What `mesh-lab faults` is told.
+#[derive(Args)]
+pub struct Options {
+    /// Scenarios to run, all where none is named
+    scenarios: Vec<String>,
+    /// Lists the scenarios and their goals, and runs none
+    #[arg(long)]
+    list: bool,
+    /// Rounds of each scenario, instead of its own number
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    rounds: Option<u64>,
+    /// Minutes of the scenarios that run for a time, instead of their own
+    #[arg(long)]
+    minutes: Option<f64>,
+    /// Fixes the schedule of calls and faults [default: another one each time]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// File that the figures are written to as JSON
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+/// Runs the scenarios; returns whether every goal was met.
+pub async fn run(options: &Options) -> anyhow::Result<bool> {
+    if options.list {
+        for scenario in &ALL {
+            println!("{:<10} {}", scenario.name, scenario.about);
+        }
+        return Ok(true);
+    }
+    let chosen = chosen(&options.scenarios)?;
+    let context = Context {
+        seed: options.seed.unwrap_or_else(rand::random),
+        rounds: options.rounds,
+        minutes: options.minutes,
+        quiet: Duration::from_millis(limits::QUIET_MS),
+        stop: CancellationToken::new(),
+        say: |text| eprintln!("  {text}"),
+    };
+    eprintln!("seed {}; Ctrl-C ends the run with what it found so far", context.seed);
+    let mut report = Report { seed: context.seed, rows: Vec::new() };
+    let at_once = CancellationToken::new();
+    let signals = end_on_signals(context.stop.clone(), at_once.clone());
+    let _signals = AbortOnDropHandle::new(tokio::spawn(signals));
+    for scenario in chosen {
+        eprintln!("{}: {}", scenario.name, scenario.about);
+        tokio::select! {
+            rows = scenario.run(&context) => report.rows.extend(rows),
+            // What is dropped stops its processes.
+            () = at_once.cancelled() => {}
+        }
+        write(options, &report)?;
+        if context.stopped() {
+            break;
+        }
+    }
+    println!("{}", report.table());
+    write(options, &report)?;
+    Ok(report.met())
+}
+
+fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Scenario>> {
+    if names.is_empty() {
+        return Ok(ALL.iter().collect());
+    }
+    let find = |name: &String| match named(name) {
+        Some(scenario) => Ok(scenario),
+        None => bail!("there is no scenario {name:?}: see `mesh-lab faults --list`"),
+    };
+    names.iter().map(find).collect()
+}
+
+/// Ends the run in order at the first Ctrl-C, and at once at the second: no process outlives this
+/// one either way.
+async fn end_on_signals(in_order: CancellationToken, at_once: CancellationToken) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        eprintln!("  ending after this round; once more to end at once");
+        in_order.cancel();
+        if tokio::signal::ctrl_c().await.is_ok() {
+            at_once.cancel();
+        }
+    }
+}
+
+fn write(options: &Options, report: &Report) -> anyhow::Result<()> {
+    if let Some(path) = &options.json {
+        std::fs::write(path, serde_json::to_vec_pretty(report)?)?;
+    }
+    Ok(())
+}
