@@ -6,7 +6,7 @@ use std::process::Command;
 
 use integration::harness::{mesh_node_program, meshctl_program, workspace_root};
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
