@@ -236,8 +236,9 @@ async fn reopened(desk: &Desk<'_>) -> Result<(), String> {
         let heard = source.heard(desk, 200).await?;
         source.no_more(desk, 200).await?;
         same("what came", bodies(&heard)?, numbered(200))?;
-        let first = deliveries(&heard)?.iter().all(|one| one.attempt == 1);
-        same("whether each came at the first attempt", first, true)
+        // What was on its way when the link was closed may count as delivered once.
+        let soon = deliveries(&heard)?.iter().all(|one| one.attempt <= 2);
+        same("whether each came at the first attempt, or the second", soon, true)
     };
     let came = came.await;
     source.end(desk, came).await

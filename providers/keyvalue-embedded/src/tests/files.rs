@@ -21,7 +21,7 @@ async fn what_was_written_is_there_when_the_file_is_opened_again() {
         assert_eq!(client.increment("n", 5).await, Ok(5));
         let push = ListPush { key: "l".into(), values: items(["a"]), side: ListSide::Back };
         let _: Length = client.ask(operation::LIST_PUSH, &push).await;
-        client.0.close().await;
+        client.0.release().await;
         let error = client.try_ask::<Value>(operation::GET, &named("k")).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::ProviderUnavailable);
         let error = client.increment("n", 1).await.unwrap_err();
@@ -34,7 +34,7 @@ async fn what_was_written_is_there_when_the_file_is_opened_again() {
         assert_eq!(client.increment("n", 1).await, Ok(6));
         let length: Length = client.ask(operation::LIST_LENGTH, &named("l")).await;
         assert_eq!(length.length, 1);
-        client.0.close().await;
+        client.0.release().await;
     }
 }
 
@@ -45,14 +45,19 @@ async fn a_file_is_open_as_long_as_a_link_uses_it() {
     let other = KeyValueEmbedded::new(Some(folder.path().to_owned()));
     let link = eventual();
     let (first, second) = (Client::of(&provider, &link).await, Client::of(&provider, &link).await);
-    first.0.close().await;
-    first.0.close().await;
+    first.0.release().await;
+    first.0.release().await;
     second.set("k", b"v", None).await;
     let error = other.open(&link).await.err().unwrap();
     assert_eq!(error.code, ErrorCode::ProviderUnavailable, "{error}");
     assert!(error.message.contains("another process"), "{error}");
-    // A handle that is dropped unclosed closes.
+    // A handle that is dropped gives back what it holds, where nobody waits for it.
     drop(second);
+    let end = Instant::now() + Duration::from_secs(10);
+    while other.open(&link).await.is_err() {
+        assert!(Instant::now() < end, "the file is still open");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     let client = Client::of(&other, &link).await;
     assert_eq!(client.get("k").await.as_deref(), Some(&b"v"[..]));
 }
@@ -99,7 +104,7 @@ async fn a_damaged_file_is_an_error_and_not_trusted() {
     for n in 0..200 {
         client.set(&format!("k{n}"), &[7; 1000], None).await;
     }
-    client.0.close().await;
+    client.0.release().await;
     let whole = std::fs::read(&path).unwrap();
     let mut refused = 0;
     for share in 1..20 {
@@ -110,7 +115,7 @@ async fn a_damaged_file_is_an_error_and_not_trusted() {
         std::fs::write(&path, damaged).unwrap();
         // Nothing was there, or it is refused.
         match provider.open(&eventual()).await {
-            Ok(answers) => answers.close().await,
+            Ok(answers) => answers.release().await,
             Err(error) => {
                 assert_eq!(error.code, ErrorCode::Internal, "{error}");
                 refused += 1;

@@ -307,7 +307,7 @@ proptest! {
             let mut model = Model::default();
             for (n, (key, step)) in steps.iter().enumerate() {
                 if n == reopened {
-                    client.0.close().await;
+                    client.0.release().await;
                     client = Client::of(&provider, &link).await;
                 }
                 let key = KEYS[*key];
