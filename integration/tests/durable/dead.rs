@@ -96,10 +96,14 @@ async fn what_can_never_be_done_is_put_aside_at_once() {
     let target = TargetKey::Actor(actor.key().clone());
     let subject = Subject::Queue(bed.name().clone(), target).to_string();
     let jetstream = bed.lattice().jetstream();
-    for bytes in [b"no invocation".as_slice(), b"\x81\xa1v\x09"] {
+    let publish = async |bytes: &'static [u8]| {
         let stored = jetstream.publish(subject.clone(), bytes.into()).await.unwrap();
         stored.await.unwrap();
-    }
+    };
+    publish(b"no invocation").await;
+    // They run at once: one after the other they are put aside in order.
+    wait_for_letters(&bed, 1).await;
+    publish(b"\x81\xa1v\x09").await;
     let found = wait_for_letters(&bed, 2).await;
     for letter in &found {
         assert_eq!((letter.code.as_str(), letter.attempts), ("bad_request", Some(1)), "{letter:?}");
