@@ -1,5 +1,6 @@
 //! Questions and orders to one node, or to all of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Subscriber;
@@ -9,15 +10,51 @@ use lattice_protocol::control::{
     Ack, AskLink, Inventory, Leave, LinkState, Prepare, Prepared, Providers,
 };
 use lattice_protocol::keys::NodeKey;
-use lattice_protocol::subjects::{ControlVerb, Subject};
+use lattice_protocol::subjects::{self, ControlVerb, Subject};
 use lattice_protocol::{Error, ErrorCode};
 
 use crate::lattice::Lattice;
 use crate::limits;
 use crate::mux::RequestError;
-use crate::serve::ServeError;
+use crate::serve::{Handler, ServeError, ServeOptions, Serving};
+
+/// The control subjects of one node, and those of every node, while they are served.
+pub struct Controls {
+    own: Serving,
+    every: Serving,
+}
+
+impl Controls {
+    /// Serves no more, and loses none that was sent before.
+    pub async fn stop(self) {
+        let bound = Duration::from_millis(limits::FENCE_TIMEOUT_MS);
+        tokio::join!(self.own.drain(bound), self.every.drain(bound));
+    }
+}
 
 impl Lattice {
+    /// Has what is asked of `node`, and of every node, handled by `handler`.
+    ///
+    /// # Errors
+    /// [`ServeError`] when a subscription can't be made.
+    pub async fn serve_controls<H: Handler>(
+        &self,
+        node: &NodeKey,
+        handler: Arc<H>,
+    ) -> Result<Controls, ServeError> {
+        let options = |subject: String| ServeOptions {
+            subject,
+            queue_group: None,
+            in_flight_max: limits::CONTROLS_IN_FLIGHT_MAX,
+        };
+        let own = options(subjects::node_controls(self.name(), node));
+        let every = options(subjects::every_node_controls(self.name()));
+        Ok(Controls {
+            own: self.serve(own, handler.clone()).await?,
+            every: self.serve(every, handler).await?,
+        })
+    }
+
     /// Asks every node what it is and serves; returns those that answered within `wait`.
     ///
     /// # Errors

@@ -96,3 +96,5 @@ pub const DEAD_PAGE_TIMEOUT_MS: u64 = 5_000;
 pub const QUEUE_CONSUMERS_LISTED_MAX: usize = 10_000;
 /// Time after its end in which a request for durable invocations is still waited for.
 pub const PULL_GRACE_MS: u64 = 5_000;
+/// Control messages that a node, or a provider's process, handles at once, waiting ones included.
+pub const CONTROLS_IN_FLIGHT_MAX: usize = 512;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use async_nats::Message;
 use bytes::Bytes;
-use lattice_client::serve::{Delivery, Handler, ServeError, ServeOptions, Serving};
+use lattice_client::control::Controls;
+use lattice_client::serve::{Delivery, Handler, ServeError};
 use lattice_protocol::control::{Ack, AskLink, Leave, LinkState, Prepare, Prepared};
 use lattice_protocol::subjects::{self, ControlVerb, Subject};
 use tokio::sync::mpsc;
 
-use crate::limits;
 use crate::loader::Loader;
 use crate::plan;
 use crate::refusal::Refused;
@@ -25,36 +25,17 @@ pub(crate) enum Order {
 }
 
 /// Serves the control subjects: those of this node, and those of every node.
-pub(crate) struct Control {
-    own: Serving,
-    every: Serving,
-}
-
-impl Control {
-    pub async fn start(
-        shared: Arc<Shared>,
-        loader: Loader,
-        orders: mpsc::Sender<Order>,
-    ) -> Result<Self, ServeError> {
-        let lattice = shared.lattice.clone();
-        let own = subjects::node_controls(lattice.name(), &shared.key);
-        let every = subjects::every_node_controls(lattice.name());
-        let handler = Arc::new(ControlHandler { shared, loader, orders });
-        let options = |subject: String| ServeOptions {
-            subject,
-            queue_group: None,
-            in_flight_max: limits::CONTROLS_IN_FLIGHT_MAX,
-        };
-        Ok(Self {
-            own: lattice.serve(options(own), handler.clone()).await?,
-            every: lattice.serve(options(every), handler).await?,
-        })
-    }
-
-    pub async fn stop(self) {
-        let bound = std::time::Duration::from_millis(lattice_client::limits::FENCE_TIMEOUT_MS);
-        tokio::join!(self.own.drain(bound), self.every.drain(bound));
-    }
+///
+/// # Errors
+/// [`ServeError`] when a subscription can't be made.
+pub(crate) async fn start(
+    shared: Arc<Shared>,
+    loader: Loader,
+    orders: mpsc::Sender<Order>,
+) -> Result<Controls, ServeError> {
+    let (lattice, key) = (shared.lattice.clone(), shared.key.clone());
+    let handler = Arc::new(ControlHandler { shared, loader, orders });
+    lattice.serve_controls(&key, handler).await
 }
 
 struct ControlHandler {

@@ -26,8 +26,6 @@ pub const COMPILED_KEPT_MAX: usize = 16;
 pub const LOAD_RETRY_PAUSE_MS: u64 = 1_000;
 /// Warm instances of an actor with `reuse` isolation.
 pub const WARM_INSTANCES_MAX: u32 = 64;
-/// Control messages that are handled at once, waiting ones included.
-pub const CONTROLS_IN_FLIGHT_MAX: usize = 512;
 /// Refused modules that a node remembers for its inventory.
 pub const REFUSALS_KEPT_MAX: usize = 1_000;
 /// Bytes of one line of an actor's log.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use lattice_client::control::Controls;
 use lattice_client::registry::RegistryError;
 use lattice_client::serve::{ServeError, Serving};
 use lattice_client::{ConnectError, ConnectOptions, Lattice};
@@ -18,7 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::control::{Control, Order};
+use crate::control::{self, Order};
 use crate::limits;
 use crate::loader::Loader;
 use crate::presence;
@@ -111,7 +112,7 @@ pub struct Stopped {
 /// A node that has joined its lattice.
 pub struct Node {
     shared: Arc<Shared>,
-    control: Control,
+    control: Controls,
     orders: mpsc::Receiver<Order>,
     drain: oneshot::Sender<()>,
     reconciler: JoinHandle<usize>,
@@ -157,7 +158,7 @@ impl Node {
         // The links that the registry tells of must find their providers.
         shared.set_providers(providers::start(&shared, &options.providers).await?);
         let (order, orders) = mpsc::channel(4);
-        let control = Control::start(shared.clone(), loader.clone(), order).await?;
+        let control = control::start(shared.clone(), loader.clone(), order).await?;
         let (synced, mut is_synced) = watch::channel(false);
         let (wanted, wanted_providers) = watch::channel(WantedProviders::default());
         open_queue(&lattice).await;

@@ -23,8 +23,6 @@ pub const RELEASE_TIMEOUT_MS: u64 = 5_000;
 pub const DESCRIBE_HEALTH_MS: u64 = 100;
 /// How long whoever asks about a link is kept waiting: longer than an opening takes.
 pub const LINK_ASKED_WAIT_MS: u64 = LINK_OPEN_TIMEOUT_MS + 2_000;
-/// Control messages that a provider's process handles at once, waiting ones included.
-pub const CONTROLS_IN_FLIGHT_MAX: usize = 512;
 /// Payloads by reference that a provider's process holds in memory at once.
 pub const BODIES_HELD_MAX: usize = 16;
 /// Time that the first listing of the registry may take when a provider starts.

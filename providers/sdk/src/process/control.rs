@@ -1,48 +1,28 @@
 //! What the process of a provider answers on control subjects.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_nats::Message;
 use lattice_client::Lattice;
-use lattice_client::serve::{Delivery, Handler, ServeError, ServeOptions, Serving};
+use lattice_client::control::Controls;
+use lattice_client::serve::{Delivery, Handler, ServeError};
 use lattice_protocol::control::{Ack, AskLink, LinkState, Providers};
 use lattice_protocol::keys::{NodeKey, TargetKey};
 use lattice_protocol::subjects::{self, ControlVerb, Subject};
 
 use crate::host::ProviderHost;
-use crate::limits;
 
-/// The control subjects of the process, and those of everybody.
-pub(super) struct Control {
-    own: Serving,
-    every: Serving,
-}
-
-impl Control {
-    pub async fn start(
-        lattice: &Lattice,
-        node: NodeKey,
-        host: ProviderHost,
-    ) -> Result<Self, ServeError> {
-        let own = subjects::node_controls(lattice.name(), &node);
-        let every = subjects::every_node_controls(lattice.name());
-        let handler = Arc::new(ControlHandler { lattice: lattice.clone(), node, host });
-        let options = |subject: String| ServeOptions {
-            subject,
-            queue_group: None,
-            in_flight_max: limits::CONTROLS_IN_FLIGHT_MAX,
-        };
-        Ok(Self {
-            own: lattice.serve(options(own), handler.clone()).await?,
-            every: lattice.serve(options(every), handler).await?,
-        })
-    }
-
-    pub async fn stop(self) {
-        let bound = Duration::from_millis(lattice_client::limits::FENCE_TIMEOUT_MS);
-        tokio::join!(self.own.drain(bound), self.every.drain(bound));
-    }
+/// Serves the control subjects of the process, and those of everybody.
+///
+/// # Errors
+/// [`ServeError`] when a subscription can't be made.
+pub(super) async fn start(
+    lattice: &Lattice,
+    node: NodeKey,
+    host: ProviderHost,
+) -> Result<Controls, ServeError> {
+    let handler = ControlHandler { lattice: lattice.clone(), node: node.clone(), host };
+    lattice.serve_controls(&node, Arc::new(handler)).await
 }
 
 struct ControlHandler {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lattice_client::answer::AnswerOptions;
+use lattice_client::control::Controls;
 use lattice_client::registry::{Change, RegistryError, RegistryWatch};
 use lattice_client::serve::{ServeError, Serving};
 use lattice_client::{ConnectError, ConnectOptions, Lattice};
@@ -20,7 +21,6 @@ use lattice_protocol::subjects::RegistryKey;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use control::Control;
 pub use program::{NoArgs, StandaloneArgs, main, main_with};
 
 use crate::actors::ActorsByNats;
@@ -85,7 +85,7 @@ pub struct Process {
     node: NodeKey,
     about: About,
     calls: Serving,
-    control: Control,
+    control: Controls,
     links: JoinHandle<()>,
     drain_bound: Duration,
 }
@@ -121,7 +121,7 @@ impl Process {
             _ => return Err(ProcessError::NotListed),
         }
         let links = tokio::spawn(follow(host.clone(), watch));
-        let control = Control::start(&lattice, options.node.clone(), host.clone()).await?;
+        let control = control::start(&lattice, options.node.clone(), host.clone()).await?;
         let answer = AnswerOptions {
             target: key.clone().into(),
             node: options.node.clone(),
