@@ -63,3 +63,53 @@ pub fn in_time(deadline: Instant, now: Instant) -> Result<(), Error> {
         "the time of the call had run out before it could start",
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use lattice_protocol::keys::IssuerKey;
+    use lattice_protocol::names::Digest;
+    use lattice_protocol::subjects::{RegistryKey, Revoked};
+
+    use super::*;
+    use crate::lattice_view::LatticeView;
+
+    #[test]
+    fn a_call_that_waited_does_not_begin_on_what_was_revoked_meanwhile() {
+        let (actor, _) = ActorKey::generate().unwrap();
+        let (issuer, _) = IssuerKey::generate().unwrap();
+        let given = Serving { revision: 5, issuer, digest: Digest::of(b"five") };
+        for what in [
+            Revoked::Actor(actor.clone()),
+            Revoked::Issuer(given.issuer.clone()),
+            Revoked::Module(given.digest.clone()),
+        ] {
+            let mut view = LatticeView::default();
+            assert_eq!(still_permitted(view.revocations(), &actor, &given), Ok(()));
+            // Even a revocation that can't be read strikes.
+            view.put(RegistryKey::Revoked(what.clone()), b"", 1).unwrap();
+            let error = still_permitted(view.revocations(), &actor, &given).unwrap_err();
+            assert_eq!((error.code, error.started), (ErrorCode::Revoked, false), "{what}");
+        }
+    }
+
+    #[test]
+    fn patience_is_bounded_in_number_and_time() {
+        let (most, soon) =
+            (Duration::from_millis(limits::PLACE_WAIT_MAX_MS), Duration::from_millis(3));
+        assert_eq!(patience(2, 0, most * 2), Some(most));
+        assert_eq!(patience(2, 0, soon), Some(soon));
+        let waiting = 2 * limits::WAITING_PER_PLACE;
+        assert_eq!(patience(2, waiting - 1, soon), Some(soon));
+        assert_eq!(patience(2, waiting, soon), None);
+    }
+
+    #[test]
+    fn a_call_begins_before_its_deadline_and_on_a_revision_that_it_wants() {
+        let now = Instant::now();
+        assert_eq!(in_time(now + Duration::from_micros(1), now), Ok(()));
+        assert_eq!(in_time(now, now).unwrap_err().code, ErrorCode::DeadlineExceeded);
+        assert_eq!(new_enough(5, None), Ok(()));
+        assert_eq!(new_enough(5, Some(5)), Ok(()));
+        assert_eq!(new_enough(5, Some(6)).unwrap_err().code, ErrorCode::Stale);
+    }
+}
