@@ -14,7 +14,8 @@ use crate::supervisor::WantedProviders;
 
 /// An actor's record as it is in the registry.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Wanted {
+pub struct Wanted {
+    /// The record.
     pub record: ActorRecord,
     /// Revision of its key in the registry: tells a newer record from an older one.
     pub at: u64,
@@ -22,7 +23,7 @@ pub(crate) struct Wanted {
 
 /// What a change of the registry may alter.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Affected {
+pub enum Affected {
     /// One actor.
     Actor(ActorKey),
     /// Every actor: a revocation came or went.
@@ -37,11 +38,11 @@ pub(crate) enum Affected {
 
 /// What must not be served.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Revocations(BTreeMap<Revoked, RevocationRecord>);
+pub struct Revocations(BTreeMap<Revoked, RevocationRecord>);
 
 /// The records that a node acts on.
 #[derive(Debug, Default)]
-pub(crate) struct LatticeView {
+pub struct LatticeView {
     actors: BTreeMap<ActorKey, Arc<Wanted>>,
     revoked: Revocations,
     links: Links,

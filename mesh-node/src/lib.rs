@@ -10,18 +10,20 @@
 //!                             └► router.rs  permitted? served here? then in process, else NATS
 //! ```
 //!
-//! What it serves is decided by [`plan`](plan) over [`lattice_view`](lattice_view), both without
-//! I/O, and done by `reconcile.rs` with the modules that `loader.rs` fetches, verifies, compiles
-//! and probes.
+//! What it serves is decided by `follow.rs` and `plan.rs` over `lattice_view.rs`, all without I/O
+//! ([`decide`]), and done by `reconcile.rs` with the modules that `loader.rs` fetches, verifies,
+//! compiles and probes.
 
 mod actor_host;
 mod call_host;
 pub mod cli;
 mod control;
+pub mod decide;
 pub mod dev;
+mod follow;
 mod freshness;
 mod lattice_view;
-mod limits;
+pub mod limits;
 mod links;
 mod loader;
 mod node;

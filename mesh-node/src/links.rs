@@ -13,7 +13,7 @@ type LinksOfActor = BTreeMap<(ContractName, LinkName), Arc<LinkRecord>>;
 /// The links of every actor. A change copies one map of pointers, so that calls read without a
 /// lock.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Links(HashMap<ActorKey, Arc<LinksOfActor>>);
+pub struct Links(HashMap<ActorKey, Arc<LinksOfActor>>);
 
 impl Links {
     /// Takes in the record at a key of the registry.

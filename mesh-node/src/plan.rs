@@ -11,7 +11,7 @@ use crate::trust::Trust;
 
 /// What should become of an actor on this node.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Plan {
+pub enum Plan {
     /// It is not deployed, or this node lacks a label that it wants.
     Absent,
     /// Nothing is served, and everybody refuses the record: answer its calls with this error.
@@ -24,21 +24,23 @@ pub(crate) enum Plan {
 
 /// What a node serves of an actor now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Serving {
+pub struct Serving {
+    /// Its revision.
     pub revision: u64,
     /// Who signed the module itself, whatever its record says.
     pub issuer: IssuerKey,
+    /// The module.
     pub digest: Digest,
 }
 
 /// Returns the error that must answer from now on because what is served was revoked.
-pub(crate) fn struck(view: &LatticeView, key: &ActorKey, serving: &Serving) -> Option<Error> {
+pub fn struck(view: &LatticeView, key: &ActorKey, serving: &Serving) -> Option<Error> {
     view.revocations().struck(key, &serving.issuer, &serving.digest)
 }
 
 /// Decides what should become of `key`, of which this node serves `serving`, which is not
 /// [`struck`].
-pub(crate) fn plan(
+pub fn plan(
     view: &LatticeView,
     key: &ActorKey,
     labels: &Labels,
@@ -70,7 +72,7 @@ pub(crate) fn plan(
 }
 
 /// Returns the first label that the record wants and a node with `labels` lacks, as `key=value`.
-pub(crate) fn missing_label(labels: &Labels, record: &ActorRecord) -> Option<String> {
+pub fn missing_label(labels: &Labels, record: &ActorRecord) -> Option<String> {
     let lacks = |(key, value): &(&String, &String)| labels.get(*key) != Some(*value);
     record.labels.iter().find(lacks).map(|(key, value)| format!("{key}={value}"))
 }

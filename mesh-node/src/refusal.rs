@@ -10,7 +10,8 @@ use lattice_protocol::{Error, ErrorCode};
 
 /// Why a module is not served.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Refused {
+pub struct Refused {
+    /// What is answered, and told.
     pub error: Error,
     /// Whether the cause may pass by itself: the store could not be reached.
     pub passing: bool,
@@ -21,10 +22,12 @@ impl Refused {
         Self { error: Error::not_started(code, message), passing: false }
     }
 
+    /// The cause may pass by itself.
     pub fn passing(message: impl Into<String>) -> Self {
         Self { error: Error::not_started(ErrorCode::Internal, message), passing: true }
     }
 
+    /// The node does not trust the issuer.
     pub fn untrusted(issuer: &IssuerKey) -> Self {
         Self::for_good(
             ErrorCode::Unauthorized,
@@ -32,6 +35,7 @@ impl Refused {
         )
     }
 
+    /// The revision is below the active one.
     pub fn older(offered: u64, active: u64) -> Self {
         Self::for_good(
             ErrorCode::BadRequest,
@@ -42,6 +46,7 @@ impl Refused {
         )
     }
 
+    /// Something of it was revoked, which calls are told by `error`.
     pub fn revoked(error: Error) -> Self {
         Self { error, passing: false }
     }
@@ -93,7 +98,7 @@ impl From<RegistryError> for Refused {
 }
 
 /// Returns what an event says of a module that is refused.
-pub(crate) fn event_data(record: &ActorRecord, refused: &Refused) -> BTreeMap<String, String> {
+pub fn event_data(record: &ActorRecord, refused: &Refused) -> BTreeMap<String, String> {
     BTreeMap::from([
         ("name".to_owned(), record.name.to_string()),
         ("revision".to_owned(), record.revision.to_string()),

@@ -156,6 +156,11 @@ impl Shared {
         self.revocations.store(Arc::new(revocations));
     }
 
+    /// Returns what must not be served.
+    pub fn revocations(&self) -> Arc<Revocations> {
+        self.revocations.load_full()
+    }
+
     /// Returns the error that a revocation of what `record` names answers with.
     pub fn struck(&self, record: &ActorRecord) -> Option<Error> {
         self.revocations.load().struck(&record.key, &record.issuer, &record.digest)

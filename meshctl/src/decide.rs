@@ -60,7 +60,7 @@ pub enum Decision {
 }
 
 /// Decides on the deployment of `module` where `current` is deployed under its key and `bearer`
-/// is another actor of its name.
+/// is another actor of its name. `was_there` says whether the key ever had a record.
 ///
 /// # Errors
 /// [`Failure`] with the next command where it must not be deployed.
@@ -68,6 +68,7 @@ pub fn deploy(
     module: &Module,
     settings: &Settings,
     current: Option<&ActorRecord>,
+    was_there: bool,
     bearer: Option<&ActorKey>,
     write: &Write,
 ) -> Result<Decision, Failure> {
@@ -80,7 +81,9 @@ pub fn deploy(
             .hint(format!("sign it under another --name, or first `meshctl undeploy {bearer}`")));
     }
     let Some(old) = current else {
-        let record = with_settings(fresh(module, write), settings);
+        // What was there before is gone, but a node that was cut off may serve it still.
+        let record = ActorRecord { rolled_back: was_there, ..fresh(module, write) };
+        let record = with_settings(record, settings);
         return Ok(Decision::Write(Box::new(record)));
     };
     if old.digest == module.digest {
@@ -101,6 +104,7 @@ pub fn deploy(
         concurrency: old.concurrency,
         isolation: old.isolation,
         history: history(old, module.revision),
+        rolled_back: may_be_below(old, module.revision),
         ..fresh(module, write)
     };
     Ok(Decision::Write(Box::new(with_settings(record, settings))))
@@ -109,7 +113,7 @@ pub fn deploy(
 /// Refuses a revision that is not above the active one, or that other bytes had before.
 fn refuse_stale(module: &Module, old: &ActorRecord) -> Result<(), Failure> {
     let past = old.history.iter().find(|past| past.revision == module.revision);
-    let highest = old.history.iter().map(|past| past.revision).fold(old.revision, u64::max);
+    let highest = highest(old);
     let sign = format!("`meshctl sign … --name {} --rev {}`", module.name, highest + 1);
     let refuse = |message: String, hint: String| {
         Err(Failure::new(Exit::Failure, "stale_revision", message).hint(hint))
@@ -134,6 +138,21 @@ fn refuse_stale(module: &Module, old: &ActorRecord) -> Result<(), Failure> {
         );
     }
     Ok(())
+}
+
+/// Returns the highest revision that the record knows of.
+fn highest(record: &ActorRecord) -> u64 {
+    record.history.iter().map(|past| past.revision).fold(record.revision, u64::max)
+}
+
+/// Returns whether a node may still serve a revision above `revision` when that replaces `old`.
+/// A node that was cut off meanwhile has seen none of the steps, only their end: the record at
+/// the end must tell it that going down is meant.
+fn may_be_below(old: &ActorRecord, revision: u64) -> bool {
+    let highest = highest(old);
+    // What was before an undeployment, or fell out of the history, nobody knows any more.
+    let unknown = old.rolled_back && highest == old.revision;
+    unknown || revision < highest
 }
 
 /// Picks what a rollback of `current` goes back to: `to`, or what was deployed before.
@@ -177,7 +196,7 @@ pub fn rollback(
         issuer: past.issuer.clone(),
         capabilities: past.capabilities.clone(),
         deployed_at_ms: write.now_ms,
-        rolled_back: past.revision < current.revision,
+        rolled_back: may_be_below(current, past.revision),
         history: history(current, past.revision),
         writer: write.writer.clone(),
         ..current.clone()
@@ -252,14 +271,14 @@ mod tests {
     }
 
     fn written(module: &Module, old: Option<&ActorRecord>) -> ActorRecord {
-        match deploy(module, &Settings::default(), old, None, &write()).unwrap() {
+        match deploy(module, &Settings::default(), old, old.is_some(), None, &write()).unwrap() {
             Decision::Write(record) => *record,
             Decision::Unchanged => panic!("nothing to write"),
         }
     }
 
     fn refused(module: &Module, old: &ActorRecord) -> Failure {
-        deploy(module, &Settings::default(), Some(old), None, &write()).unwrap_err()
+        deploy(module, &Settings::default(), Some(old), true, None, &write()).unwrap_err()
     }
 
     fn revisions(record: &ActorRecord) -> Vec<u64> {
@@ -270,7 +289,7 @@ mod tests {
     fn the_same_module_again_changes_nothing() {
         let first = module(1, b"a");
         let record = written(&first, None);
-        let again = deploy(&first, &Settings::default(), Some(&record), None, &write());
+        let again = deploy(&first, &Settings::default(), Some(&record), true, None, &write());
         assert_eq!(again, Ok(Decision::Unchanged));
     }
 
@@ -280,7 +299,7 @@ mod tests {
         let record = written(&next(&first, 2, b"b"), Some(&written(&first, None)));
         let settings = Settings { concurrency: Some(3), ..Settings::default() };
         let decision =
-            deploy(&next(&first, 2, b"b"), &settings, Some(&record), None, &write()).unwrap();
+            deploy(&next(&first, 2, b"b"), &settings, Some(&record), true, None, &write()).unwrap();
         let Decision::Write(changed) = decision else { panic!("it must be written") };
         assert_eq!((changed.concurrency, revisions(&changed)), (Some(3), vec![1]));
     }
@@ -315,7 +334,8 @@ mod tests {
     #[test]
     fn a_name_belongs_to_one_actor() {
         let other = module(1, b"x").key;
-        let outcome = deploy(&module(1, b"a"), &Settings::default(), None, Some(&other), &write());
+        let outcome =
+            deploy(&module(1, b"a"), &Settings::default(), None, false, Some(&other), &write());
         assert_eq!(outcome.unwrap_err().code, "name_taken");
     }
 
@@ -347,6 +367,31 @@ mod tests {
         let six = written(&next(&first, 6, b"6"), Some(&three));
         assert!(!six.rolled_back);
         assert_eq!(back(&six, None).unwrap().revision, 3, "what was active before");
+    }
+
+    #[test]
+    fn a_record_says_so_where_a_node_that_was_cut_off_may_serve_a_higher_revision() {
+        let first = module(5, b"5");
+        let five = written(&first, None);
+        assert!(!five.rolled_back, "nothing was there before");
+        let past = written(&next(&first, 3, b"3"), None).as_past();
+        let three = rollback(&five, &past, 1, &write());
+        // Back to 3, and on to 4: a node that saw neither step still serves 5.
+        let four = written(&next(&first, 4, b"4"), Some(&three));
+        assert!(four.rolled_back);
+        assert!(!written(&next(&first, 6, b"6"), Some(&four)).rolled_back);
+
+        // After an undeployment nobody knows what was served before.
+        let again = |revision: u64, old: Option<&ActorRecord>| {
+            let module = next(&first, revision, &revision.to_be_bytes());
+            match deploy(&module, &Settings::default(), old, true, None, &write()).unwrap() {
+                Decision::Write(record) => *record,
+                Decision::Unchanged => panic!("nothing to write"),
+            }
+        };
+        let fresh = again(1, None);
+        assert!(fresh.rolled_back);
+        assert!(again(2, Some(&fresh)).rolled_back, "it may still be below what was there");
     }
 
     #[test]

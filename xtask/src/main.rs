@@ -1,4 +1,4 @@
-//! `cargo xtask`: set-up, demo, test and bench. What README and CI call, and nothing that they
+//! `cargo xtask`: set-up, demo, test, bench and simulation. What README and CI call, and nothing that they
 //! would have to do besides.
 
 mod process;
@@ -66,6 +66,19 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         options: Vec<String>,
     },
+    /// Runs lattices in virtual time, with every misfortune that a seed brings, and checks what must
+    /// hold; needs no server. See docs/simulation.md.
+    Simulate {
+        /// How many seeds to run [default: 10000].
+        #[arg(long)]
+        seeds: Option<u64>,
+        /// The first seed; alone it is the only one, and its events are printed.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Prints JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Checks format (rustfmt) and lints (clippy) of both workspaces; part of `test`.
     Lint,
 }
@@ -78,6 +91,7 @@ fn main() -> ExitCode {
         Task::Bench { options } => tasks::bench(&options),
         Task::Swaps { options } => tasks::swaps(&options),
         Task::Faults { options } => tasks::faults(&options),
+        Task::Simulate { seeds, seed, json } => tasks::simulate(seeds, seed, json),
         Task::Lint => tasks::lint(),
     };
     match result {

@@ -113,6 +113,25 @@ pub fn faults(options: &[String]) -> anyhow::Result<()> {
     run_instead(with(lab("faults")?.args(options), &tools))
 }
 
+/// Simulates.
+///
+/// # Errors
+/// That the build failed, or that a seed showed a rule to be broken.
+pub fn simulate(seeds: Option<u64>, seed: Option<u64>, json: bool) -> anyhow::Result<()> {
+    // Nothing but data goes to the standard output.
+    build_programs(&mut Steps::new())?;
+    let mut simulate = command(built("mesh-simulate")?, &root());
+    for (name, value) in [("--seeds", seeds), ("--seed", seed)] {
+        if let Some(value) = value {
+            simulate.arg(name).arg(value.to_string());
+        }
+    }
+    if json {
+        simulate.arg("--json");
+    }
+    run(&mut simulate)
+}
+
 fn prepare(steps: &mut Steps) -> anyhow::Result<Tools> {
     let tools = steps.step("set-up: tools", Tools::prepare)?;
     steps.step("set-up: actors to wasm", || wasm::build_actors(&root()))?;

@@ -1,7 +1,7 @@
 //! A call: its deadline, its attempts, its answer.
 
 mod gone;
-mod retry;
+pub mod retry;
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use lattice_protocol::{
 
 pub(crate) use gone::LastLook;
 pub use retry::RetryBudget;
-use retry::{Attempt, Next, Policy};
+use retry::{Attempt, Attempts, Next, Policy, Slice};
 
 use crate::lattice::Lattice;
 use crate::mux::RequestError;
@@ -126,18 +126,16 @@ impl Lattice {
             let late = "the payload could not be stored within the time of the call";
             Error::not_started(ErrorCode::DeadlineExceeded, late)
         })??;
-        let mut attempts = 0;
+        let mut attempts = Attempts::new(policy);
         loop {
-            let slice = policy.attempt_time(started.elapsed(), attempts);
-            attempts += 1;
-            let left = policy.left(started.elapsed());
-            let outcome = self.attempt(&call, id, &subject, stored.as_ref(), left, slice);
+            let slice = attempts.begin(started.elapsed());
+            let outcome = self.attempt(&call, id, &subject, stored.as_ref(), slice);
             let attempt = match outcome.await {
-                Ok(answer) => return Ok(Answer { attempts, ..answer }),
+                Ok(answer) => return Ok(Answer { attempts: attempts.made(), ..answer }),
                 Err(attempt) => attempt,
             };
             let jitter = rand::random::<f64>();
-            match policy.next(attempt, attempts, started.elapsed(), jitter, self.retries()) {
+            match attempts.failed(attempt, started.elapsed(), jitter, self.retries()) {
                 Next::GiveUp(error) => return Err(error),
                 Next::RetryAfter(pause) => tokio::time::sleep(pause).await,
             }
@@ -150,15 +148,14 @@ impl Lattice {
         id: InvocationId,
         subject: &async_nats::Subject,
         stored: Option<&BodyRef>,
-        left: Duration,
-        slice: Duration,
+        slice: Slice,
     ) -> Result<Answer, Attempt> {
         let wait = async {
             let inline = if stored.is_some() { &[][..] } else { &call.payload };
             let invocation = Invocation {
                 origin: call.origin.as_deref(),
                 link: call.link.as_deref(),
-                timeout_ms: Some(u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1)),
+                timeout_ms: Some(slice.budget_ms()),
                 hops: (call.hops > 0).then_some(call.hops),
                 idempotent: call.idempotent.then_some(true),
                 min_revision: call.min_revision,
@@ -186,13 +183,13 @@ impl Lattice {
         };
         let timed_out = || Err(Attempt::TimedOut { operation: call.operation.clone() });
         let TargetKey::Provider(provider) = &call.target else {
-            return tokio::time::timeout(slice, wait).await.unwrap_or_else(|_| timed_out());
+            return tokio::time::timeout(slice.wait, wait).await.unwrap_or_else(|_| timed_out());
         };
         tokio::select! {
             biased;
             outcome = wait => outcome,
             () = self.gone(provider, subject) => Err(Attempt::Gone(call.target.clone())),
-            () = tokio::time::sleep(slice) => timed_out(),
+            () = tokio::time::sleep(slice.wait) => timed_out(),
         }
     }
 

@@ -20,14 +20,14 @@ impl Default for RetryBudget {
 
 impl RetryBudget {
     /// Counts a new call.
-    pub(super) fn earn(&self) {
+    pub fn earn(&self) {
         if self.0.load(Ordering::Relaxed) < limits::RETRY_BUDGET_MAX * limits::CALLS_PER_RETRY {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Takes one retry, where there is one.
-    fn spend(&self) -> bool {
+    /// Takes one retry; returns whether there was one.
+    pub fn spend(&self) -> bool {
         let take = |units: i64| {
             (units >= limits::CALLS_PER_RETRY).then(|| units - limits::CALLS_PER_RETRY)
         };
@@ -37,7 +37,7 @@ impl RetryBudget {
 
 /// How one attempt failed.
 #[derive(Debug, Clone)]
-pub(super) enum Attempt {
+pub enum Attempt {
     /// Somebody answered with an error.
     Answered(Error),
     /// Nobody listens.
@@ -47,7 +47,10 @@ pub(super) enum Attempt {
     /// The connection was lost while the attempt was under way.
     ConnectionLost,
     /// The attempt had its time.
-    TimedOut { operation: String },
+    TimedOut {
+        /// What was asked for.
+        operation: String,
+    },
 }
 
 impl From<Error> for Attempt {
@@ -58,16 +61,73 @@ impl From<Error> for Attempt {
 
 /// What to do after a failed attempt.
 #[derive(Debug, PartialEq)]
-pub(super) enum Next {
+pub enum Next {
+    /// The call has failed.
     GiveUp(Error),
+    /// Wait, then try again.
     RetryAfter(Duration),
 }
 
 /// What a call allows.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Policy {
+pub struct Policy {
+    /// Whether running it twice does no harm.
     pub idempotent: bool,
+    /// Time for the whole call.
     pub timeout: Duration,
+}
+
+/// The attempts of one call.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempts {
+    policy: Policy,
+    made: u32,
+}
+
+/// The time that one attempt has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slice {
+    /// What is left of the call: the budget of whoever answers.
+    pub left: Duration,
+    /// How long to wait for the answer.
+    pub wait: Duration,
+}
+
+impl Slice {
+    /// Returns the budget as an invocation tells it: at least 1, since 0 means the default.
+    pub fn budget_ms(&self) -> u32 {
+        u32::try_from(self.left.as_millis()).unwrap_or(u32::MAX).max(1)
+    }
+}
+
+impl Attempts {
+    /// Begins a call.
+    pub fn new(policy: Policy) -> Self {
+        Self { policy, made: 0 }
+    }
+
+    /// Begins the next attempt, `elapsed` after the call began.
+    pub fn begin(&mut self, elapsed: Duration) -> Slice {
+        let wait = self.policy.attempt_time(elapsed, self.made);
+        self.made += 1;
+        Slice { left: self.policy.left(elapsed), wait }
+    }
+
+    /// Returns how many attempts have begun.
+    pub fn made(&self) -> u32 {
+        self.made
+    }
+
+    /// Decides what follows when the attempt that began last has failed. `jitter` is in 0..1.
+    pub fn failed(
+        &self,
+        attempt: Attempt,
+        elapsed: Duration,
+        jitter: f64,
+        budget: &RetryBudget,
+    ) -> Next {
+        self.policy.next(attempt, self.made, elapsed, jitter, budget)
+    }
 }
 
 impl Policy {

@@ -5,6 +5,7 @@
 
 mod find;
 mod modules;
+pub mod told;
 mod watch;
 
 use std::time::Duration;
@@ -162,6 +163,14 @@ impl Registry {
     ) -> Result<Option<Entry<R>>, RegistryError> {
         let Some((bytes, at)) = self.read(key).await? else { return Ok(None) };
         Ok(bytes.map(|bytes| decode(key, &bytes)).transpose()?.map(|record| Entry { record, at }))
+    }
+
+    /// Returns whether `key` has a record, or had one that was deleted.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unreachable`].
+    pub async fn was_there(&self, key: &RegistryKey) -> Result<bool, RegistryError> {
+        Ok(self.read(key).await?.is_some())
     }
 
     /// Writes `record` at `key` if its revision is still `expected` (`None`: if there is none).

@@ -1,7 +1,6 @@
 //! The watch of the registry: every change, and every so often the whole of it anew, because a
 //! watch alone has been seen to hang after a server's restart.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use async_nats::jetstream::kv;
@@ -11,6 +10,7 @@ use lattice_protocol::subjects::RegistryKey;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::told::{Entry, Told};
 use super::{Registry, RegistryError, within};
 use crate::lattice::Connection;
 use crate::limits;
@@ -77,7 +77,7 @@ impl Registry {
             bucket: self.bucket.clone(),
             connection: self.lattice.connection(),
             changes: None,
-            told: HashMap::new(),
+            told: Told::default(),
         }
     }
 }
@@ -86,8 +86,7 @@ pub(super) struct Watcher {
     bucket: kv::Store,
     connection: watch::Receiver<Connection>,
     changes: Option<mpsc::Sender<Change>>,
-    /// The revision of each key that was told last.
-    told: HashMap<String, u64>,
+    told: Told,
 }
 
 /// Why a round of the watch ended.
@@ -122,24 +121,16 @@ impl Watcher {
         let mut connection = self.connection.clone();
         let through = connection.borrow_and_update().count;
         let (mut live, entries) = self.open().await?;
-        let mut gone = std::mem::take(&mut self.told);
-        for entry in entries {
-            let before = gone.remove(&entry.key);
-            // Any other revision is news, a lower one too: the registry may have been made anew.
-            let known = before == Some(entry.revision);
-            if !self.tell(entry, before.is_some(), known).await {
+        let (changes, missing) = self.told.listed(entries.into_iter().map(as_entry).collect());
+        for change in changes {
+            if !self.send(change).await {
                 return Ok(Round::ReaderGone);
             }
         }
-        for (key, at) in gone {
-            // Whoever is told that a record is gone stops serving it: a list that ran while the
-            // key was written is not reason enough.
-            if self.is_there(&key).await {
-                self.told.insert(key, at);
-                continue;
-            }
-            let Ok(key) = key.parse() else { continue };
-            if !self.send(Change::Removed { key, at: 0 }).await {
+        for (key, at) in missing {
+            let is_there = self.is_there(&key).await;
+            let change = self.told.missing(key, at, is_there);
+            if !self.send(change).await {
                 return Ok(Round::ReaderGone);
             }
         }
@@ -152,9 +143,8 @@ impl Watcher {
             tokio::select! {
                 entry = live.next() => {
                     let Some(Ok(entry)) = entry else { return Ok(Round::Relist) };
-                    let before = self.told.get(&entry.key).copied();
-                    let known = before.is_some_and(|at| at >= entry.revision);
-                    if !self.tell(entry, before.is_some(), known).await {
+                    let change = self.told.came(as_entry(entry));
+                    if !self.send(change).await {
                         return Ok(Round::ReaderGone);
                     }
                 }
@@ -211,38 +201,17 @@ impl Watcher {
         }
     }
 
-    /// Tells an entry unless it was told before; returns whether somebody still listens.
-    async fn tell(&mut self, entry: kv::Entry, was_there: bool, known: bool) -> bool {
-        let kv::Entry { key, value, revision, operation, .. } = entry;
-        let parsed = key.parse::<RegistryKey>();
-        let change = match (operation, parsed) {
-            (kv::Operation::Put, Ok(parsed)) => {
-                if known {
-                    self.told.entry(key).or_insert(revision);
-                    return true;
-                }
-                self.told.insert(key, revision);
-                Change::Put { key: parsed, value, at: revision }
-            }
-            (_, Ok(parsed)) => {
-                self.told.remove(&key);
-                if !was_there {
-                    return true;
-                }
-                Change::Removed { key: parsed, at: revision }
-            }
-            (_, Err(_)) => {
-                // Kinds of records that this version does not know are nobody's business here.
-                return true;
-            }
-        };
-        self.send(change).await
-    }
-
-    async fn send(&mut self, change: Change) -> bool {
+    /// Tells a change, where there is one; returns whether somebody still listens.
+    async fn send(&mut self, change: impl Into<Option<Change>>) -> bool {
+        let Some(change) = change.into() else { return true };
         match &self.changes {
             Some(changes) => changes.send(change).await.is_ok(),
             None => false,
         }
     }
+}
+
+fn as_entry(entry: kv::Entry) -> Entry {
+    let there = entry.operation == kv::Operation::Put;
+    Entry { key: entry.key, value: there.then_some(entry.value), at: entry.revision }
 }

@@ -1,12 +1,12 @@
 //! Who may run now: a bounded number of calls, a bounded wait, then `busy`.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use lattice_protocol::{Error, ErrorCode};
+use lattice_protocol::Error;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::limits;
+use super::gate;
 
 /// The places of one actor.
 pub(crate) struct Admission {
@@ -35,21 +35,20 @@ impl Admission {
         self.size
     }
 
-    /// Waits for a place, no longer than until `deadline` and [`limits::PLACE_WAIT_MAX_MS`].
+    /// Takes a place, where one is free.
+    pub fn try_enter(&self) -> Option<SemaphorePermit<'_>> {
+        self.places.try_acquire().ok()
+    }
+
+    /// Waits for a place, no longer than until `deadline` and as [`gate::patience`] has it.
     ///
     /// # Errors
     /// `busy` when no place became free, or too many wait already.
-    pub async fn enter(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, Error> {
-        if let Ok(permit) = self.places.try_acquire() {
-            return Ok(permit);
-        }
+    pub async fn wait(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, Error> {
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);
         let _waiting = Waiting(&self.waiting);
-        if before >= self.size.saturating_mul(limits::WAITING_PER_PLACE) {
-            return Err(self.busy());
-        }
         let left = deadline.saturating_duration_since(Instant::now());
-        let wait = left.min(Duration::from_millis(limits::PLACE_WAIT_MAX_MS));
+        let Some(wait) = gate::patience(self.size, before, left) else { return Err(self.busy()) };
         match tokio::time::timeout(wait, self.places.acquire()).await {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(self.busy()),
@@ -58,16 +57,18 @@ impl Admission {
 
     /// Returns the error of a call for which there is no place.
     pub fn busy(&self) -> Error {
-        Error::not_started(
-            ErrorCode::Busy,
-            format!("all {} places of the actor are taken", self.size),
-        )
+        gate::busy(self.size)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use lattice_protocol::ErrorCode;
+
     use super::*;
+    use crate::limits;
 
     fn soon() -> Instant {
         Instant::now() + Duration::from_millis(20)
@@ -76,26 +77,28 @@ mod tests {
     #[tokio::test]
     async fn a_place_is_given_back_and_a_full_house_answers_busy() {
         let admission = Admission::new(1);
-        let first = admission.enter(soon()).await.unwrap();
-        assert_eq!(admission.enter(soon()).await.unwrap_err().code, ErrorCode::Busy);
+        let first = admission.try_enter().unwrap();
+        assert!(admission.try_enter().is_none());
+        assert_eq!(admission.wait(soon()).await.unwrap_err().code, ErrorCode::Busy);
         drop(first);
-        assert!(admission.enter(soon()).await.is_ok());
+        assert!(admission.wait(soon()).await.is_ok());
+        assert!(admission.try_enter().is_some());
         assert_eq!(admission.waiting.load(Ordering::Relaxed), 0);
     }
 
     #[tokio::test]
     async fn the_wait_is_bounded_in_number_too() {
         let admission = Admission::new(1);
-        let _held = admission.enter(soon()).await.unwrap();
+        let _held = admission.try_enter().unwrap();
         let far = Instant::now() + Duration::from_secs(60);
         let mut waiting = Vec::new();
         for _ in 0..limits::WAITING_PER_PLACE {
-            let mut wait = Box::pin(admission.enter(far));
+            let mut wait = Box::pin(admission.wait(far));
             assert!(futures_util::poll!(wait.as_mut()).is_pending());
             waiting.push(wait);
         }
         let at_once = Instant::now();
-        assert_eq!(admission.enter(far).await.unwrap_err().code, ErrorCode::Busy);
+        assert_eq!(admission.wait(far).await.unwrap_err().code, ErrorCode::Busy);
         assert!(at_once.elapsed() < Duration::from_millis(limits::PLACE_WAIT_MAX_MS));
     }
 }

@@ -1,6 +1,7 @@
 //! One actor on this node: its revision that serves now, its places, its calls.
 
 mod admission;
+pub mod gate;
 mod revision;
 
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use lattice_client::TraceContext;
 use lattice_client::answer::{Answered, Answering, Incoming};
 use lattice_protocol::keys::{ActorKey, ProviderKey};
 use lattice_protocol::presence::ServedActor;
-use lattice_protocol::{Error, ErrorCode, reserved};
+use lattice_protocol::{Error, reserved};
 
 pub(crate) use admission::Admission;
 pub(crate) use revision::Revision;
@@ -134,16 +135,7 @@ impl ActorHost {
     }
 
     async fn run(&self, revision: &Arc<Revision>, request: Request<'_>) -> Result<Bytes, Error> {
-        if request.min_revision.is_some_and(|wanted| revision.number < wanted) {
-            return Err(Error::not_started(
-                ErrorCode::Stale,
-                format!(
-                    "this node serves revision {} of the actor, the call wants {} or a newer one",
-                    revision.number,
-                    request.min_revision.unwrap_or_default()
-                ),
-            ));
-        }
+        gate::new_enough(revision.number, request.min_revision)?;
         if request.operation.starts_with(reserved::PREFIX) {
             return reserved::answer(request.operation).map(Bytes::from);
         }
@@ -161,13 +153,16 @@ impl ActorHost {
             Some(most) => request.deadline.min(Instant::now() + most),
             None => request.deadline,
         };
-        let _place = revision.admission.enter(deadline).await?;
-        if deadline <= Instant::now() {
-            return Err(Error::not_started(
-                ErrorCode::DeadlineExceeded,
-                "the time of the call had run out before it could start",
-            ));
-        }
+        let _place = match revision.admission.try_enter() {
+            Some(place) => place,
+            None => {
+                let place = revision.admission.wait(deadline).await?;
+                let revocations = self.shared.revocations();
+                gate::still_permitted(&revocations, &self.key, &revision.serving())?;
+                place
+            }
+        };
+        gate::in_time(deadline, Instant::now())?;
         let host = CallHost::new(
             self.shared.clone(),
             self.key.clone(),

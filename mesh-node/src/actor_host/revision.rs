@@ -8,6 +8,7 @@ use lattice_protocol::names::{ActorName, Digest};
 
 use super::Admission;
 use crate::older::Dialect;
+use crate::plan::Serving;
 
 /// A revision that can serve. Calls hold it while they run, so that a swap disturbs none.
 pub(crate) struct Revision {
@@ -23,4 +24,11 @@ pub(crate) struct Revision {
     pub timeout_max: Option<Duration>,
     pub admission: Arc<Admission>,
     pub actor: mesh_runtime::Actor,
+}
+
+impl Revision {
+    /// Returns what decisions need to know of it.
+    pub fn serving(&self) -> Serving {
+        Serving { revision: self.number, issuer: self.issuer.clone(), digest: self.digest.clone() }
+    }
 }

@@ -9,6 +9,7 @@ use lattice_client::Lattice;
 use lattice_protocol::claims;
 use lattice_protocol::names::ContractName;
 use lattice_protocol::record::{ActorRecord, Isolation};
+use lattice_protocol::subjects::RegistryKey;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -154,9 +155,8 @@ impl Deploy {
         let end = Instant::now() + wait;
         let registry = lattice.registry().await?;
         let deployed = Deployed::of(&registry).await?;
-        let current = registry
-            .get::<ActorRecord>(&lattice_protocol::subjects::RegistryKey::Actor(module.key.clone()))
-            .await?;
+        let key = RegistryKey::Actor(module.key.clone());
+        let current = registry.get::<ActorRecord>(&key).await?;
         let bearer = deployed
             .actors
             .iter()
@@ -164,7 +164,9 @@ impl Deploy {
             .find(|record| record.name == module.name && record.key != module.key)
             .map(|record| &record.key);
         let old = current.as_ref().map(|entry| &entry.record);
-        let decision = decide::deploy(module, settings, old, bearer, &session::new_write())?;
+        let was_there = old.is_some() || registry.was_there(&key).await?;
+        let write = session::new_write();
+        let decision = decide::deploy(module, settings, old, was_there, bearer, &write)?;
         let (record, changed) = match (decision, old) {
             (Decision::Write(record), _) => (*record, true),
             (Decision::Unchanged, Some(old)) => (old.clone(), false),

@@ -201,7 +201,8 @@ fn actor_section(deployed: &Deployed, nodes: &[Inventory]) -> Section {
             .map(|(node, refusal)| (node.heartbeat.node.as_str(), refusal.error.to_string()))
             .collect();
         let mut notes: Vec<String> = Vec::new();
-        if record.rolled_back {
+        let left = record.history.iter().any(|past| past.revision > record.revision);
+        if record.rolled_back && left {
             notes.push("rolled back".to_owned());
         }
         notes.extend(deployed.revoked(record).map(|what| format!("revoked: {what}")));

@@ -1,0 +1,401 @@
+//! What a node does about each actor as the registry changes and as loads end: a state machine
+//! without I/O. `reconcile.rs` tells it what happens and does what it says.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lattice_client::registry::Change;
+use lattice_protocol::keys::ActorKey;
+use lattice_protocol::record::Labels;
+use lattice_protocol::{DecodeError, Error};
+
+use crate::lattice_view::{Affected, LatticeView, Wanted};
+use crate::limits;
+use crate::plan::{self, Plan, Serving};
+use crate::refusal::Refused;
+use crate::trust::Trust;
+
+/// What to do next about an actor, in the order given.
+#[derive(Debug, PartialEq)]
+pub enum Step {
+    /// Wait for `pause`, load what the record wants, and tell [`Follower::loaded`].
+    Load {
+        /// The record.
+        wanted: Arc<Wanted>,
+        /// How long to wait before; zero but after a failure that may pass.
+        pause: Duration,
+    },
+    /// Put the revision that was loaded where calls find it. Where `subscribe` is set nothing
+    /// answers for the actor yet: subscribe, and tell [`Follower::subscribed`] if that goes well.
+    Serve {
+        /// Whether a subscription must be made.
+        subscribe: bool,
+    },
+    /// Answer every call with `error`, and forget what was compiled.
+    Answer {
+        /// What to answer.
+        error: Error,
+        /// As for [`Step::Serve`].
+        subscribe: bool,
+    },
+    /// Leave what is served as it is and tell why the record is not followed.
+    Refuse {
+        /// The record.
+        wanted: Arc<Wanted>,
+        /// Why.
+        refused: Refused,
+    },
+    /// Say that the record can't be followed yet; it is tried again.
+    Await {
+        /// The record.
+        wanted: Arc<Wanted>,
+        /// Why not.
+        refused: Refused,
+    },
+    /// Serve the actor no more, and leave its subscription behind a fence.
+    Stop,
+}
+
+/// What answers the calls of an actor on this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hosted {
+    /// A revision.
+    Serving(Serving),
+    /// An error: what was to be served is revoked.
+    Refusing,
+}
+
+/// What is known of an actor here. All numbers are registry revisions of its record.
+#[derive(Debug, Default)]
+struct State {
+    hosted: Option<Hosted>,
+    /// What is being loaded.
+    loading: Option<u64>,
+    /// What was refused for good.
+    refused: Option<u64>,
+    /// What was told to be refused last.
+    told: Option<u64>,
+    /// What is served.
+    served: Option<u64>,
+}
+
+/// Decides what a node with certain labels and trust serves.
+#[derive(Debug)]
+pub struct Follower {
+    labels: Labels,
+    trust: Trust,
+    view: LatticeView,
+    actors: BTreeMap<ActorKey, State>,
+}
+
+impl Follower {
+    /// Makes one that knows of nothing yet.
+    pub fn new(labels: Labels, trust: Trust) -> Self {
+        Self { labels, trust, view: LatticeView::default(), actors: BTreeMap::new() }
+    }
+
+    /// Returns the records that were taken in.
+    pub fn view(&self) -> &LatticeView {
+        &self.view
+    }
+
+    /// Takes in a change of the registry; [`Follower::affected`] names the actors to
+    /// [`follow`](Follower::follow) then.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when the record can't be read; what was known before stays.
+    pub fn take_in(&mut self, change: Change) -> Result<Affected, DecodeError> {
+        match change {
+            Change::Put { key, value, at } => self.view.put(key, &value, at),
+            Change::Removed { key, .. } => Ok(self.view.remove(&key)),
+            // What could not be done when it was told, such as a subscription while NATS was
+            // away, is done now.
+            Change::Synced { .. } => Ok(Affected::Everything),
+        }
+    }
+
+    /// Returns the actors of which something may have to be done after a change.
+    pub fn affected(&self, affected: &Affected) -> Vec<ActorKey> {
+        match affected {
+            Affected::Actor(key) => vec![key.clone()],
+            Affected::Everything => {
+                let mut keys: Vec<_> = self.view.actors().cloned().collect();
+                keys.extend(
+                    self.actors.keys().filter(|key| self.view.actor(key).is_none()).cloned(),
+                );
+                keys
+            }
+            Affected::Link(..) | Affected::Providers | Affected::Nothing => Vec::new(),
+        }
+    }
+
+    /// Returns the steps that bring one actor nearer to what is wanted of it.
+    pub fn follow(&mut self, key: &ActorKey) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if let Some(serving) = self.serving(key)
+            && let Some(error) = plan::struck(&self.view, key, serving)
+        {
+            steps.push(self.answer(key, error));
+        }
+        match self.plan(key) {
+            Plan::Absent => {
+                self.actors.remove(key);
+                steps.push(Step::Stop);
+            }
+            Plan::Answer(error) => steps.push(self.answer(key, error)),
+            Plan::Refuse(refused) => steps.extend(self.refuse(key, refused)),
+            Plan::Serve => steps.extend(self.load(key)),
+        }
+        steps
+    }
+
+    /// Returns the steps that follow when the load of `wanted` has ended. [`Step::Serve`] is
+    /// about what `outcome` brought, and is returned for nothing else.
+    pub fn loaded(
+        &mut self,
+        key: &ActorKey,
+        wanted: &Arc<Wanted>,
+        outcome: Result<Serving, Refused>,
+    ) -> Vec<Step> {
+        // An undeployment in between has made this the end of another load.
+        if let Some(state) = self.actors.get_mut(key)
+            && state.loading == Some(wanted.at)
+        {
+            state.loading = None;
+        }
+        let newest = self.view.actor(key).is_some_and(|now| now.at == wanted.at);
+        // What was decided when the load began may be otherwise now.
+        let serve = newest && self.plan(key) == Plan::Serve;
+        match outcome {
+            Ok(revision) if serve => vec![self.serve(key, wanted.at, revision)],
+            Err(refused) if serve && refused.passing => {
+                self.state(key).loading = Some(wanted.at);
+                let pause = Duration::from_millis(limits::LOAD_RETRY_PAUSE_MS);
+                let wanted = wanted.clone();
+                vec![Step::Await { wanted: wanted.clone(), refused }, Step::Load { wanted, pause }]
+            }
+            Err(refused) if newest && !refused.passing => {
+                if let Some(state) = self.actors.get_mut(key) {
+                    state.refused = Some(wanted.at);
+                }
+                self.refuse(key, refused).into_iter().collect()
+            }
+            _ => self.follow(key),
+        }
+    }
+
+    /// Takes in that a subscription was made, behind which `hosted` answers.
+    pub fn subscribed(&mut self, key: &ActorKey, hosted: Hosted) {
+        self.state(key).hosted = Some(hosted);
+    }
+
+    /// Returns what is served of an actor.
+    pub fn serving(&self, key: &ActorKey) -> Option<&Serving> {
+        match &self.actors.get(key)?.hosted {
+            Some(Hosted::Serving(serving)) => Some(serving),
+            Some(Hosted::Refusing) | None => None,
+        }
+    }
+
+    fn plan(&self, key: &ActorKey) -> Plan {
+        plan::plan(&self.view, key, &self.labels, &self.trust, self.serving(key))
+    }
+
+    fn state(&mut self, key: &ActorKey) -> &mut State {
+        self.actors.entry(key.clone()).or_default()
+    }
+
+    /// Loads what the newest record wants, unless that is under way or was refused for good.
+    fn load(&mut self, key: &ActorKey) -> Option<Step> {
+        let wanted = self.view.actor(key)?.clone();
+        let serves = self.serving(key).is_some();
+        let state = self.state(key);
+        let served = serves && state.served == Some(wanted.at);
+        // One load at a time: its end looks at what is wanted by then.
+        if served || state.loading.is_some() || state.refused == Some(wanted.at) {
+            return None;
+        }
+        state.loading = Some(wanted.at);
+        Some(Step::Load { wanted, pause: Duration::ZERO })
+    }
+
+    fn serve(&mut self, key: &ActorKey, at: u64, revision: Serving) -> Step {
+        let state = self.state(key);
+        state.served = Some(at);
+        Step::Serve { subscribe: !put(state, Hosted::Serving(revision)) }
+    }
+
+    fn answer(&mut self, key: &ActorKey, error: Error) -> Step {
+        Step::Answer { error, subscribe: !put(self.state(key), Hosted::Refusing) }
+    }
+
+    fn refuse(&mut self, key: &ActorKey, refused: Refused) -> Option<Step> {
+        let wanted = self.view.actor(key)?.clone();
+        let told = self.state(key).told.replace(wanted.at);
+        (told != Some(wanted.at)).then_some(Step::Refuse { wanted, refused })
+    }
+}
+
+/// Changes what answers, behind the subscription that is there; returns whether one is.
+fn put(state: &mut State, hosted: Hosted) -> bool {
+    match &mut state.hosted {
+        Some(now) => {
+            *now = hosted;
+            true
+        }
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lattice_protocol::keys::IssuerKey;
+    use lattice_protocol::names::Digest;
+    use lattice_protocol::record::{ActorLimits, ActorRecord, Isolation, Record};
+    use lattice_protocol::subjects::{RegistryKey, Revoked};
+
+    use super::*;
+
+    fn record(revision: u64) -> ActorRecord {
+        ActorRecord {
+            v: 1,
+            key: ActorKey::generate().unwrap().0,
+            name: "echo".parse().unwrap(),
+            revision,
+            digest: Digest::of(&revision.to_be_bytes()),
+            size: 1,
+            issuer: IssuerKey::generate().unwrap().0,
+            capabilities: Vec::new(),
+            labels: Labels::new(),
+            limits: ActorLimits::default(),
+            concurrency: None,
+            isolation: Isolation::PerCall,
+            deployed_at_ms: 0,
+            rolled_back: false,
+            history: Vec::new(),
+            writer: String::new(),
+        }
+    }
+
+    fn next(record: &ActorRecord, revision: u64) -> ActorRecord {
+        let digest = Digest::of(&revision.to_be_bytes());
+        ActorRecord { revision, digest, ..record.clone() }
+    }
+
+    fn tell(follower: &mut Follower, change: Change) -> Vec<Step> {
+        let affected = follower.take_in(change).unwrap();
+        let keys = follower.affected(&affected);
+        keys.iter().flat_map(|key| follower.follow(key)).collect()
+    }
+
+    fn deploy(follower: &mut Follower, record: &ActorRecord, at: u64) -> Vec<Step> {
+        let (key, value) = (RegistryKey::Actor(record.key.clone()), record.encode().unwrap());
+        tell(follower, Change::Put { key, value: value.into(), at })
+    }
+
+    fn serving(record: &ActorRecord) -> Serving {
+        let ActorRecord { revision, issuer, digest, .. } = record.clone();
+        Serving { revision, issuer, digest }
+    }
+
+    fn wanted(steps: &[Step]) -> Arc<Wanted> {
+        let [.., Step::Load { wanted, pause: Duration::ZERO }] = steps else { panic!("{steps:?}") };
+        wanted.clone()
+    }
+
+    /// A follower that serves `record`.
+    fn serves(record: &ActorRecord) -> Follower {
+        let mut follower = Follower::new(Labels::new(), Trust::Anybody);
+        let wanted = wanted(&deploy(&mut follower, record, 1));
+        let steps = follower.loaded(&record.key, &wanted, Ok(serving(record)));
+        assert_eq!(steps, [Step::Serve { subscribe: true }]);
+        assert_eq!(follower.serving(&record.key), None, "not before there is a subscription");
+        follower.subscribed(&record.key, Hosted::Serving(serving(record)));
+        follower
+    }
+
+    #[test]
+    fn a_newer_revision_is_swapped_in_behind_the_subscription() {
+        let one = record(1);
+        let mut follower = serves(&one);
+        let two = next(&one, 2);
+        let wanted = wanted(&deploy(&mut follower, &two, 2));
+        assert_eq!(follower.serving(&one.key), Some(&serving(&one)), "until it is loaded");
+        let steps = follower.loaded(&one.key, &wanted, Ok(serving(&two)));
+        assert_eq!(steps, [Step::Serve { subscribe: false }]);
+        assert_eq!(follower.serving(&one.key), Some(&serving(&two)));
+        assert_eq!(
+            tell(&mut follower, Change::Synced { connection: 1 }),
+            [],
+            "nothing is left to do"
+        );
+    }
+
+    #[test]
+    fn one_load_runs_at_a_time_and_its_end_looks_at_what_is_wanted_by_then() {
+        let one = record(1);
+        let mut follower = serves(&one);
+        let (two, three) = (next(&one, 2), next(&one, 3));
+        let first = wanted(&deploy(&mut follower, &two, 2));
+        assert_eq!(deploy(&mut follower, &three, 3), []);
+        let steps = follower.loaded(&one.key, &first, Ok(serving(&two)));
+        assert_eq!(wanted(&steps).record, three, "what came late is not served");
+        assert_eq!(follower.serving(&one.key), Some(&serving(&one)));
+    }
+
+    #[test]
+    fn a_load_that_ends_after_an_undeployment_is_nothing() {
+        let one = record(1);
+        let mut follower = serves(&one);
+        let two = wanted(&deploy(&mut follower, &next(&one, 2), 2));
+        let key = RegistryKey::Actor(one.key.clone());
+        assert_eq!(tell(&mut follower, Change::Removed { key, at: 3 }), [Step::Stop]);
+        let steps = follower.loaded(&one.key, &two, Ok(serving(&next(&one, 2))));
+        assert_eq!(steps, [Step::Stop]);
+        assert_eq!(follower.serving(&one.key), None);
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_again_and_what_may_not_is_told_once() {
+        let one = record(1);
+        let mut follower = serves(&one);
+        let two = wanted(&deploy(&mut follower, &next(&one, 2), 2));
+        let steps = follower.loaded(&one.key, &two, Err(Refused::passing("not there")));
+        let [Step::Await { .. }, Step::Load { pause, .. }] = &steps[..] else {
+            panic!("{steps:?}");
+        };
+        assert!(!pause.is_zero());
+        let for_good = Refused::mismatch("revision", "2", "3");
+        let steps = follower.loaded(&one.key, &two, Err(for_good));
+        assert!(matches!(&steps[..], [Step::Refuse { .. }]), "{steps:?}");
+        assert_eq!(tell(&mut follower, Change::Synced { connection: 1 }), []);
+        assert_eq!(follower.serving(&one.key), Some(&serving(&one)), "what was served stays");
+    }
+
+    #[test]
+    fn a_subscription_that_failed_is_made_when_the_registry_is_listed_anew() {
+        let one = record(1);
+        let mut follower = Follower::new(Labels::new(), Trust::Anybody);
+        let first = wanted(&deploy(&mut follower, &one, 1));
+        follower.loaded(&one.key, &first, Ok(serving(&one)));
+        let again = wanted(&tell(&mut follower, Change::Synced { connection: 1 }));
+        let steps = follower.loaded(&one.key, &again, Ok(serving(&one)));
+        assert_eq!(steps, [Step::Serve { subscribe: true }]);
+    }
+
+    #[test]
+    fn what_is_revoked_is_answered_at_once_and_comes_back_when_that_is_taken_back() {
+        let one = record(1);
+        let mut follower = serves(&one);
+        let key = RegistryKey::Revoked(Revoked::Module(one.digest.clone()));
+        let revoke = Change::Put { key: key.clone(), value: Vec::new().into(), at: 2 };
+        let steps = tell(&mut follower, revoke);
+        assert!(!steps.is_empty());
+        assert!(steps.iter().all(|step| matches!(step, Step::Answer { subscribe: false, .. })));
+        assert_eq!(follower.serving(&one.key), None);
+        let steps = tell(&mut follower, Change::Removed { key, at: 3 });
+        let steps = follower.loaded(&one.key, &wanted(&steps), Ok(serving(&one)));
+        assert_eq!(steps, [Step::Serve { subscribe: false }]);
+    }
+}

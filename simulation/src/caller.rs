@@ -1,0 +1,212 @@
+//! Programs that call actors, with the retries of `lattice-client`.
+
+use std::time::Duration;
+
+use lattice_client::call::RetryBudget;
+use lattice_client::call::retry::{Attempt, Attempts, Next, Policy};
+use lattice_protocol::Error;
+use lattice_protocol::keys::TargetKey;
+use rand::Rng;
+
+use crate::cast::cast;
+use crate::invariant::Invariant;
+use crate::net::{Message, Up};
+use crate::schedule::Time;
+use crate::world::{Break, Event, World};
+
+/// A program that calls.
+pub struct Caller {
+    pub conn: usize,
+    pub budget: RetryBudget,
+    /// Retries that its budget had at the start.
+    pub saved: u64,
+    pub calls: u64,
+    pub retries: u64,
+}
+
+/// A call, from its beginning to its end and beyond.
+#[derive(Debug)]
+pub struct Call {
+    pub caller: usize,
+    pub actor: usize,
+    pub begun: Time,
+    pub timeout: Time,
+    pub work: Time,
+    pub idempotent: bool,
+    pub linked: bool,
+    pub min_revision: Option<u64>,
+    pub attempts: Attempts,
+    /// The attempt that an answer is awaited for.
+    pub awaited: Option<u32>,
+    pub ended: Option<Result<u64, Error>>,
+    /// How often it was run.
+    pub runs: u32,
+    /// How often the server delivered it once more than it was sent.
+    pub duplicates: u32,
+}
+
+/// A call to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish {
+    pub caller: usize,
+    pub actor: usize,
+    pub timeout: Time,
+    pub work: Time,
+    pub idempotent: bool,
+    pub linked: bool,
+    pub fresh: bool,
+}
+
+fn micros(time: Time) -> Duration {
+    Duration::from_micros(time)
+}
+
+impl World {
+    pub fn begin_call(&mut self, wish: Wish) {
+        let number = self.calls.len();
+        let caller = &mut self.callers[wish.caller];
+        caller.budget.earn();
+        caller.calls += 1;
+        let again = wish.idempotent || self.broken == Some(Break::RetryUnknown);
+        let policy = Policy { idempotent: again, timeout: micros(wish.timeout) };
+        let min_revision = if wish.fresh { self.deployed_revision(wish.actor) } else { None };
+        self.calls.push(Call {
+            caller: wish.caller,
+            actor: wish.actor,
+            begun: self.now(),
+            timeout: wish.timeout,
+            work: wish.work,
+            idempotent: wish.idempotent,
+            linked: wish.linked,
+            min_revision,
+            attempts: Attempts::new(policy),
+            awaited: None,
+            ended: None,
+            runs: 0,
+            duplicates: 0,
+        });
+        self.schedule.at(self.now() + wish.timeout + 1, Event::MustHaveEnded { call: number });
+        self.attempt(number);
+    }
+
+    pub fn attempt(&mut self, number: usize) {
+        let now = self.now();
+        let call = &mut self.calls[number];
+        let slice = call.attempts.begin(micros(now - call.begun));
+        let attempt = call.attempts.made();
+        call.awaited = Some(attempt);
+        let conn = self.callers[call.caller].conn;
+        let message = Message {
+            from: conn,
+            actor: call.actor,
+            call: number,
+            attempt,
+            budget_ms: slice.budget_ms(),
+            min_revision: call.min_revision,
+        };
+        self.trace(|| format!("call {number} attempt {attempt} of actor {}", message.actor));
+        self.send(conn, Up::Call(message));
+        if self.broken != Some(Break::ForgetTimeout) {
+            let over = now + u64::try_from(slice.wait.as_micros()).unwrap_or(Time::MAX);
+            self.schedule.at(over, Event::AttemptOver { call: number, attempt });
+        }
+    }
+
+    pub fn replied(&mut self, conn: usize, call: usize, attempt: u32, outcome: Result<u64, Error>) {
+        if self.callers[self.calls[call].caller].conn != conn || !self.awaits(call, attempt) {
+            return;
+        }
+        match outcome {
+            Ok(revision) => self.end_call(call, Ok(revision)),
+            Err(error) => self.failed(call, Attempt::Answered(error)),
+        }
+    }
+
+    pub fn nobody(&mut self, call: usize, attempt: u32) {
+        if self.awaits(call, attempt) {
+            let target = TargetKey::Actor(cast().actors[self.calls[call].actor].clone());
+            self.failed(call, Attempt::NoResponders(target));
+        }
+    }
+
+    pub fn attempt_over(&mut self, call: usize, attempt: u32) {
+        if self.awaits(call, attempt) {
+            self.failed(call, Attempt::TimedOut { operation: "work".to_owned() });
+        }
+    }
+
+    /// Fails what a caller waits for: its connection was lost.
+    pub fn caller_lost(&mut self, conn: usize) {
+        let waiting: Vec<_> = (0..self.calls.len())
+            .filter(|number| {
+                let call = &self.calls[*number];
+                call.awaited.is_some() && self.callers[call.caller].conn == conn
+            })
+            .collect();
+        for call in waiting {
+            self.failed(call, Attempt::ConnectionLost);
+        }
+    }
+
+    fn awaits(&self, call: usize, attempt: u32) -> bool {
+        self.calls[call].awaited == Some(attempt)
+    }
+
+    fn failed(&mut self, number: usize, attempt: Attempt) {
+        let jitter = self.rng.random::<f64>();
+        let now = self.now();
+        let call = &mut self.calls[number];
+        call.awaited = None;
+        let caller = &mut self.callers[call.caller];
+        let generous = RetryBudget::default();
+        let budget = if self.broken == Some(Break::NoBudget) { &generous } else { &caller.budget };
+        let shown = self.tracing.then(|| format!("{attempt:?}"));
+        match call.attempts.failed(attempt, micros(now - call.begun), jitter, budget) {
+            Next::GiveUp(error) => {
+                if let Some(shown) = shown {
+                    self.trace(|| format!("call {number} fails after {shown}"));
+                }
+                self.end_call(number, Err(error));
+            }
+            Next::RetryAfter(pause) => {
+                caller.retries += 1;
+                // Five calls earn one retry; nobody has more than was saved up and earned.
+                let per = lattice_client::limits::CALLS_PER_RETRY.unsigned_abs();
+                let over = caller.retries * per > caller.saved * per + caller.calls;
+                let at = now + u64::try_from(pause.as_micros()).unwrap_or(Time::MAX);
+                self.schedule.at(at, Event::Retry { call: number });
+                if let Some(shown) = shown {
+                    self.trace(|| format!("call {number} tries again after {shown}"));
+                }
+                if over {
+                    self.violated(Invariant::RetryBudget, || {
+                        format!("call {number} is tried again with an empty budget")
+                    });
+                }
+            }
+        }
+    }
+
+    fn end_call(&mut self, number: usize, outcome: Result<u64, Error>) {
+        self.calls[number].awaited = None;
+        self.stats.calls += 1;
+        if let Err(error) = &outcome {
+            self.stats.failed += 1;
+            if self.calm() {
+                let error = error.clone();
+                self.violated(Invariant::CalmFailsNone, || {
+                    format!("call {number} failed: {error}")
+                });
+            }
+        }
+        self.calls[number].ended = Some(outcome);
+    }
+
+    pub fn must_have_ended(&mut self, number: usize) {
+        if self.calls[number].ended.is_none() {
+            self.violated(Invariant::NoCallLost, || {
+                format!("call {number} has neither an answer nor an error at its deadline")
+            });
+        }
+    }
+}
