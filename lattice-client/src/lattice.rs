@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::call::{LastLook, RetryBudget};
+use crate::call::{LastLook, Paces, RetryBudget};
 use crate::connect::{ConnectError, ConnectOptions};
 use crate::limits;
 use crate::mux::Mux;
@@ -38,6 +38,7 @@ struct Inner {
     mux: Mux,
     retries: RetryBudget,
     last_look: LastLook,
+    paces: Paces,
     connection: watch::Receiver<Connection>,
     pulse: Arc<Pulse>,
     complaint: Complaint,
@@ -95,6 +96,7 @@ impl Lattice {
             mux,
             retries: RetryBudget::default(),
             last_look: LastLook::default(),
+            paces: Paces::default(),
             connection,
             pulse,
             complaint,
@@ -181,6 +183,10 @@ impl Lattice {
 
     pub(crate) fn last_look(&self) -> &LastLook {
         &self.inner.last_look
+    }
+
+    pub(crate) fn paces(&self) -> &Paces {
+        &self.inner.paces
     }
 
     pub(crate) fn retries(&self) -> &RetryBudget {

@@ -40,6 +40,16 @@ pub const GONE_LOOK_VALID_MS: u64 = 100;
 pub const RETRY_BUDGET_MAX: i64 = 1_000;
 /// Calls that earn one retry.
 pub const CALLS_PER_RETRY: i64 = 5;
+/// Calls of a target that may be under way after it has answered `busy` for the first time.
+pub const PACE_FIRST: usize = 16;
+/// As many under way are not held back any more.
+pub const PACE_MAX: usize = 1_024;
+/// What is refused within this time counts as refused together.
+pub const PACE_SHRINK_PAUSE_MS: u64 = 20;
+/// Time without a `busy` after which a target's calls are held back no more.
+pub const PACE_FORGET_MS: u64 = 5_000;
+/// Targets whose calls are held back at once.
+pub const PACED_TARGETS_MAX: usize = 1_024;
 /// Part of its budget that an idempotent call waits for one attempt before it tries another.
 pub const IDEMPOTENT_ATTEMPT_FRACTION: u32 = 3;
 /// Shortest time that an attempt of an idempotent call gets, if its budget has that much.

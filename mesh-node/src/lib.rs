@@ -17,6 +17,7 @@
 mod actor_host;
 mod call_host;
 pub mod cli;
+mod compute;
 mod control;
 pub mod decide;
 pub mod dev;

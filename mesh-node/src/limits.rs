@@ -5,6 +5,22 @@ pub const WAITING_PER_PLACE: u32 = 4;
 /// Calls of one actor whose messages are handled at once, whatever its places: beyond its places
 /// and those that wait for one, a call is only there to be answered `busy`.
 pub const CALLS_IN_FLIGHT_MAX: usize = 65_536;
+/// Mean computing time from which the calls of an actor run on threads of their own.
+pub const HEAVY_US: u32 = 200;
+/// Mean computing time below which they are run where they are read again.
+pub const LIGHT_US: u32 = 100;
+/// One of so many calls is measured for that.
+pub const WEIGHED_EVERY: u32 = 8;
+/// Wait for a processor that a call from elsewhere may have when it stands.
+pub const COMPUTE_WAIT_TARGET_MS: u64 = 5;
+/// How long more may wait: a burst.
+pub const COMPUTE_BURST_MS: u64 = 100;
+/// How long none must have been refused for the next burst to be one.
+pub const COMPUTE_SHED_MS: u64 = 1_000;
+/// Time after which a call that computes lets others have its processor.
+pub const COMPUTE_TURN_MS: u64 = 10;
+/// Calls of all actors that may wait for a processor.
+pub const COMPUTE_WAITING_MAX: usize = 4_096;
 /// Payloads by reference that are held in memory at once; further calls that bring one wait.
 pub const BODIES_HELD_MAX: usize = 16;
 /// Time that the first listing of the registry may take when a node starts.

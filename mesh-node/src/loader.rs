@@ -90,6 +90,8 @@ impl Loader {
             ),
             timeout_max: record.limits.timeout_ms.map(|ms| Duration::from_millis(ms.into())),
             admission,
+            // The next revision most likely does what the last one did.
+            weight: before.map(|before| before.weight.clone()).unwrap_or_default(),
             actor: compiled.actor.clone(),
         }))
     }

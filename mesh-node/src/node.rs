@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::compute::Compute;
 use crate::control::{self, Order};
 use crate::limits;
 use crate::loader::Loader;
@@ -85,6 +86,9 @@ pub enum NodeError {
     /// The node's own subjects can't be subscribed to.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// No threads could be had for calls that compute.
+    #[error("no threads could be started for calls: {0}")]
+    Threads(#[from] std::io::Error),
     /// A provider of the node can't be started.
     #[error(transparent)]
     Provider(#[from] BuiltInError),
@@ -153,6 +157,7 @@ impl Node {
             options.labels,
             options.trust,
             options.traced,
+            Compute::start()?,
         ));
         let loader = Loader::new(engine, registry.clone());
         // The links that the registry tells of must find their providers.

@@ -17,6 +17,7 @@ use tracing::Instrument;
 
 use crate::actor_host::Request;
 use crate::call_host::CallHost;
+use crate::compute::Patience;
 use crate::older::{self, Step};
 use crate::permit;
 
@@ -92,6 +93,7 @@ async fn send(
             hops,
             min_revision: None,
             origin: Some(from.origin.as_str()),
+            patience: Patience::Long,
             trace,
         };
         return host.serve(request).await.outcome;

@@ -16,6 +16,7 @@ use lattice_protocol::{Error, ErrorCode, limits as wire};
 use tokio::sync::Semaphore;
 
 use crate::actor_host::ActorHost;
+use crate::compute::Compute;
 use crate::freshness::Freshness;
 use crate::lattice_view::Revocations;
 use crate::limits;
@@ -32,6 +33,8 @@ pub(crate) struct Shared {
     pub trust: Trust,
     /// Whether spans are exported: calls pay for them only then.
     pub traced: bool,
+    /// Where calls run that compute for long.
+    pub compute: Compute,
     /// Calls that were answered.
     pub calls: AtomicU64,
     /// Numbers what older modules ask a sequence number for.
@@ -56,7 +59,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub fn new(lattice: Lattice, key: NodeKey, labels: Labels, trust: Trust, traced: bool) -> Self {
+    pub fn new(
+        lattice: Lattice,
+        key: NodeKey,
+        labels: Labels,
+        trust: Trust,
+        traced: bool,
+        compute: Compute,
+    ) -> Self {
         let freshness = Freshness::new(&lattice);
         Self {
             lattice,
@@ -64,6 +74,7 @@ impl Shared {
             labels,
             trust,
             traced,
+            compute,
             calls: AtomicU64::new(0),
             sequence: AtomicU64::new(0),
             draining: AtomicBool::new(false),

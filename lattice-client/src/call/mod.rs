@@ -1,6 +1,7 @@
 //! A call: its deadline, its attempts, its answer.
 
 mod gone;
+mod pace;
 pub mod retry;
 
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use lattice_protocol::{
 };
 
 pub(crate) use gone::LastLook;
+pub(crate) use pace::Paces;
 pub use retry::RetryBudget;
 use retry::{Attempt, Attempts, Next, Policy, Slice};
 
@@ -102,6 +104,14 @@ pub struct Answer {
     pub attempts: u32,
 }
 
+/// Returns the error of a call whose target was busy until its time was over.
+fn held_back() -> Error {
+    Error::not_started(
+        ErrorCode::Busy,
+        "the target was busy, and the time of the call ran out before it could be sent",
+    )
+}
+
 impl Lattice {
     /// Calls an actor or provider over NATS and waits for its answer.
     ///
@@ -128,9 +138,13 @@ impl Lattice {
         })??;
         let mut attempts = Attempts::new(policy);
         loop {
+            // Held on to while the call waits to be tried again: who was refused makes room for nobody.
+            let paced = self.paces().enter(&call.target, started + policy.timeout).await;
+            let Some(_paced) = paced else { return Err(held_back()) };
             let slice = attempts.begin(started.elapsed());
-            let outcome = self.attempt(&call, id, &subject, stored.as_ref(), slice);
-            let attempt = match outcome.await {
+            let outcome = self.attempt(&call, id, &subject, stored.as_ref(), slice).await;
+            self.paces().told(&call.target, matches!(&outcome, Err(attempt) if attempt.is_busy()));
+            let attempt = match outcome {
                 Ok(answer) => return Ok(Answer { attempts: attempts.made(), ..answer }),
                 Err(attempt) => attempt,
             };

@@ -53,6 +53,13 @@ pub enum Attempt {
     },
 }
 
+impl Attempt {
+    /// Returns whether there was no place for it.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Attempt::Answered(error) if error.code == ErrorCode::Busy && !error.started)
+    }
+}
+
 impl From<Error> for Attempt {
     fn from(error: Error) -> Self {
         Attempt::Answered(error)

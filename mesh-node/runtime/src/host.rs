@@ -40,6 +40,9 @@ pub trait Host: Send + Sync + 'static {
     /// The future is polled on the stack of the actor's call and dropped at its deadline.
     fn call<'a>(&'a self, call: HostCall) -> HostFuture<'a>;
 
+    /// Says that the actor's code has used up its turn and yields its thread: it waits for nothing else.
+    fn yields(&self) {}
+
     /// Takes a line of the actor's output: without its line break, at most
     /// [`LOG_LINE_BYTES_MAX`](crate::limits::LOG_LINE_BYTES_MAX) bytes. Must not block.
     fn log(&self, source: LogSource, text: &str);

@@ -149,6 +149,9 @@ fn end_of_turn(mut store: StoreContextMut<'_, State>) -> wasmtime::Result<Update
         return Err(Fault::Deadline.into());
     }
     state.spin.begin();
+    if let Some(host) = &state.host {
+        host.yields();
+    }
     // tokio's own yield lets the executor look at timers and sockets before the next turn.
     Ok(UpdateDeadline::YieldCustom(TURN_TICKS, Box::pin(tokio::task::yield_now())))
 }

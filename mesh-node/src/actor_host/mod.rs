@@ -4,8 +4,8 @@ mod admission;
 pub mod gate;
 mod revision;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -21,6 +21,7 @@ pub(crate) use revision::Revision;
 use tracing::Instrument;
 
 use crate::call_host::CallHost;
+use crate::compute::{Line, MainHost, Patience, Yields};
 use crate::older;
 use crate::permit;
 use crate::shared::Shared;
@@ -41,6 +42,10 @@ pub(crate) struct ActorHost {
     shared: Arc<Shared>,
     slot: ArcSwap<Slot>,
     in_flight: AtomicU32,
+    /// Where calls of this node wait for a processor.
+    line_here: OnceLock<Arc<Line>>,
+    /// Where calls that came over NATS do.
+    line_elsewhere: OnceLock<Arc<Line>>,
 }
 
 /// A call as it reaches an actor: from NATS, or from an actor or a provider of this node.
@@ -52,6 +57,8 @@ pub(crate) struct Request<'a> {
     pub min_revision: Option<u64>,
     /// Key of the caller, where it told one.
     pub origin: Option<&'a str>,
+    /// How long it may wait for a processor.
+    pub patience: Patience,
     pub trace: TraceContext,
 }
 
@@ -67,7 +74,9 @@ impl Drop for InFlight<'_> {
 impl ActorHost {
     pub fn new(key: ActorKey, shared: Arc<Shared>, slot: Slot) -> Self {
         let slot = ArcSwap::from_pointee(slot);
-        Self { key, shared, slot, in_flight: AtomicU32::new(0) }
+        let (line_here, line_elsewhere) = (OnceLock::new(), OnceLock::new());
+        let in_flight = AtomicU32::new(0);
+        Self { key, shared, slot, in_flight, line_here, line_elsewhere }
     }
 
     pub fn key(&self) -> &ActorKey {
@@ -157,8 +166,7 @@ impl ActorHost {
             Some(place) => place,
             None => {
                 let place = revision.admission.wait(deadline).await?;
-                let revocations = self.shared.revocations();
-                gate::still_permitted(&revocations, &self.key, &revision.serving())?;
+                self.after_waiting(revision)?;
                 place
             }
         };
@@ -176,13 +184,58 @@ impl ActorHost {
             None => (request.operation, request.payload),
         };
         let host = Arc::new(host);
-        let call = mesh_runtime::Call { operation, payload, deadline, host };
-        let answer = revision.actor.call(call).await?;
+        let answer = if revision.weight.is_heavy() {
+            let call = Heavy { operation, payload, deadline, host };
+            Box::pin(self.compute(revision, call, request.patience)).await?
+        } else {
+            let call = mesh_runtime::Call { operation, payload, deadline, host };
+            revision.weight.weigh(revision.actor.call(call)).await?
+        };
         match translated {
             Some(older) => older.answered(&answer).map(Bytes::from),
             None => Ok(answer),
         }
     }
+
+    /// Runs a call that computes for long apart from those that don't.
+    async fn compute(
+        &self,
+        revision: &Arc<Revision>,
+        call: Heavy<'_>,
+        patience: Patience,
+    ) -> Result<Bytes, Error> {
+        let compute = &self.shared.compute;
+        let line = match patience {
+            Patience::Long => &self.line_here,
+            Patience::Short => &self.line_elsewhere,
+        };
+        let turn = line.get_or_init(|| compute.line()).turn(patience, call.deadline).await?;
+        self.after_waiting(revision)?;
+        gate::in_time(call.deadline, Instant::now())?;
+        let Heavy { operation, payload, deadline, host } = call;
+        let (operation, payload) = (operation.to_owned(), Bytes::copy_from_slice(payload));
+        let yields = Yields::default();
+        let host = Arc::new(MainHost::here(host, yields.clone()));
+        let actor = revision.actor.clone();
+        let work = async move {
+            let (operation, payload) = (operation.as_str(), &payload[..]);
+            actor.call(mesh_runtime::Call { operation, payload, deadline, host }).await
+        };
+        compute.run(turn, yields, &revision.weight, work).await
+    }
+
+    /// Looks again at what may have changed while a call waited.
+    fn after_waiting(&self, revision: &Revision) -> Result<(), Error> {
+        gate::still_permitted(&self.shared.revocations(), &self.key, &revision.serving())
+    }
+}
+
+/// A call that is to run on another thread.
+struct Heavy<'a> {
+    operation: &'a str,
+    payload: &'a [u8],
+    deadline: Instant,
+    host: Arc<CallHost>,
 }
 
 impl Answering for ActorHost {
@@ -197,6 +250,7 @@ impl Answering for ActorHost {
             hops: call.hops,
             min_revision: call.min_revision,
             origin: call.origin,
+            patience: Patience::Short,
             trace: call.trace,
         };
         self.serve(request).await

@@ -7,6 +7,7 @@ use lattice_protocol::keys::IssuerKey;
 use lattice_protocol::names::{ActorName, Digest};
 
 use super::Admission;
+use crate::compute::Weight;
 use crate::older::Dialect;
 use crate::plan::Serving;
 
@@ -23,6 +24,8 @@ pub(crate) struct Revision {
     pub dialect: Option<Dialect>,
     pub timeout_max: Option<Duration>,
     pub admission: Arc<Admission>,
+    /// What its calls compute.
+    pub weight: Arc<Weight>,
     pub actor: mesh_runtime::Actor,
 }
 

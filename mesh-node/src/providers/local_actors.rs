@@ -10,6 +10,7 @@ use lattice_protocol::{Error, ErrorCode};
 use mesh_provider::{ActorCall, Actors, ActorsByNats, BoxFuture};
 
 use crate::actor_host::Request;
+use crate::compute::Patience;
 use crate::shared::Shared;
 
 /// Calls actors in the name of one provider.
@@ -39,6 +40,7 @@ impl LocalActors {
             hops: 0,
             min_revision: None,
             origin: Some(self.key.as_str()),
+            patience: Patience::Long,
             trace: call.trace.clone(),
         };
         match host.serve(request).await.outcome {

@@ -1,0 +1,241 @@
+//! Holds calls back whose target answers `busy`: they wait here, where it costs nobody anything, instead
+//! of being sent, refused and sent again.
+//!
+//! How many may be under way is found out as a network's sender does: fewer after each `busy`, slowly more while
+//! there is none. A target that has not been busy for a while is held back no more; for all others nothing
+//! is done, and nothing looked up.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use lattice_protocol::keys::TargetKey;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::limits;
+
+/// How many calls of one target may be under way: a decision over what comes back.
+#[derive(Debug)]
+struct Window {
+    size: usize,
+    /// Answers since it changed last.
+    answered: usize,
+    /// When it shrank last.
+    shrunk: Instant,
+    busy: Instant,
+}
+
+/// What becomes of a window.
+#[derive(Debug, PartialEq, Eq)]
+enum Change {
+    Stays,
+    Grows,
+    /// By so many.
+    Shrinks(usize),
+}
+
+impl Window {
+    fn new(now: Instant) -> Self {
+        Self { size: limits::PACE_FIRST, answered: 0, shrunk: now, busy: now }
+    }
+
+    /// The target was busy.
+    fn busy(&mut self, now: Instant) -> Change {
+        self.busy = now;
+        self.answered = 0;
+        // Several that were sent together are refused together: that is told once.
+        let told = Duration::from_millis(limits::PACE_SHRINK_PAUSE_MS);
+        if now.saturating_duration_since(self.shrunk) < told || self.size <= 1 {
+            return Change::Stays;
+        }
+        self.shrunk = now;
+        let less = (self.size / 4).max(1);
+        self.size -= less;
+        Change::Shrinks(less)
+    }
+
+    /// The target answered.
+    fn answered(&mut self) -> Change {
+        self.answered += 1;
+        if self.answered < self.size {
+            return Change::Stays;
+        }
+        self.answered = 0;
+        self.size += 1;
+        Change::Grows
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        let past = Duration::from_millis(limits::PACE_FORGET_MS);
+        now.saturating_duration_since(self.busy) > past || self.size > limits::PACE_MAX
+    }
+}
+
+/// The window of one target.
+struct Pace {
+    window: Mutex<Window>,
+    places: Arc<Semaphore>,
+    /// Places to take away as they become free.
+    owed: AtomicUsize,
+}
+
+impl Pace {
+    fn new(now: Instant) -> Arc<Self> {
+        let places = Arc::new(Semaphore::new(limits::PACE_FIRST));
+        Arc::new(Self { window: Mutex::new(Window::new(now)), places, owed: AtomicUsize::new(0) })
+    }
+
+    fn window(&self) -> MutexGuard<'_, Window> {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn apply(&self, change: &Change) {
+        match change {
+            Change::Stays => {}
+            Change::Grows if self.take_debt() => {}
+            Change::Grows => self.places.add_permits(1),
+            Change::Shrinks(less) => {
+                let forgotten = self.places.forget_permits(*less);
+                self.owed.fetch_add(less - forgotten, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn take_debt(&self) -> bool {
+        let take = |owed: usize| owed.checked_sub(1);
+        self.owed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    }
+}
+
+/// A call that may be under way, until it is dropped.
+pub(super) struct Paced(Option<(Arc<Pace>, OwnedSemaphorePermit)>);
+
+impl Drop for Paced {
+    fn drop(&mut self) {
+        if let Some((pace, place)) = self.0.take()
+            && pace.take_debt()
+        {
+            place.forget();
+        }
+    }
+}
+
+/// The targets that were busy lately.
+#[derive(Default)]
+pub(crate) struct Paces {
+    count: AtomicUsize,
+    paces: Mutex<HashMap<TargetKey, Arc<Pace>>>,
+}
+
+impl Paces {
+    /// Waits until another call of `target` may be under way; `None` when that takes until `deadline`.
+    pub(super) async fn enter(&self, target: &TargetKey, deadline: Instant) -> Option<Paced> {
+        let Some(pace) = self.of(target) else { return Some(Paced(None)) };
+        let place = pace.places.clone().acquire_owned();
+        match tokio::time::timeout_at(deadline.into(), place).await {
+            Ok(Ok(place)) => Some(Paced(Some((pace, place)))),
+            _ => None,
+        }
+    }
+
+    /// Takes in whether `target` was busy.
+    pub(super) fn told(&self, target: &TargetKey, busy: bool) {
+        let pace = self.of(target);
+        if pace.is_none() && !busy {
+            return;
+        }
+        let now = Instant::now();
+        let Some(pace) = pace else {
+            let mut paces = self.paces();
+            if paces.len() < limits::PACED_TARGETS_MAX {
+                paces.entry(target.clone()).or_insert_with(|| Pace::new(now));
+                self.count.store(paces.len(), Ordering::Relaxed);
+            }
+            return;
+        };
+        let mut window = pace.window();
+        let change = if busy { window.busy(now) } else { window.answered() };
+        let over = window.is_over(now);
+        drop(window);
+        pace.apply(&change);
+        if over {
+            let mut paces = self.paces();
+            paces.remove(target);
+            self.count.store(paces.len(), Ordering::Relaxed);
+            // Whoever still waits goes at once.
+            pace.places.add_permits(limits::PENDING_CALLS_MAX);
+        }
+    }
+
+    fn of(&self, target: &TargetKey) -> Option<Arc<Pace>> {
+        // Almost always so.
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        self.paces().get(target).cloned()
+    }
+
+    fn paces(&self) -> MutexGuard<'_, HashMap<TargetKey, Arc<Pace>>> {
+        self.paces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::poll;
+    use lattice_protocol::keys::ActorKey;
+
+    use super::*;
+
+    const TOLD: Duration = Duration::from_millis(limits::PACE_SHRINK_PAUSE_MS);
+
+    #[test]
+    fn a_window_shrinks_once_for_what_was_refused_together_and_never_closes() {
+        let begun = Instant::now();
+        let mut window = Window::new(begun);
+        assert_eq!(window.busy(begun), Change::Stays);
+        assert_eq!(window.busy(begun + TOLD), Change::Shrinks(limits::PACE_FIRST / 4));
+        assert_eq!(window.busy(begun + TOLD), Change::Stays);
+        for round in 2..100 {
+            window.busy(begun + TOLD * round);
+        }
+        assert_eq!(window.size, 1);
+    }
+
+    #[test]
+    fn a_window_grows_by_one_for_as_many_answers_as_it_is_wide_and_is_forgotten_in_the_end() {
+        let begun = Instant::now();
+        let mut window = Window::new(begun);
+        for _ in 1..limits::PACE_FIRST {
+            assert_eq!(window.answered(), Change::Stays);
+        }
+        assert_eq!(window.answered(), Change::Grows);
+        assert!(!window.is_over(begun));
+        assert!(window.is_over(begun + Duration::from_millis(limits::PACE_FORGET_MS + 1)));
+    }
+
+    #[tokio::test]
+    async fn calls_of_a_busy_target_wait_here_and_those_of_others_do_not() {
+        let paces = Paces::default();
+        let [target, other]: [TargetKey; 2] =
+            std::array::from_fn(|_| ActorKey::generate().unwrap().0.into());
+        let far = Instant::now() + Duration::from_secs(60);
+        paces.told(&target, true);
+        let mut under_way = Vec::new();
+        for _ in 0..limits::PACE_FIRST {
+            under_way.push(paces.enter(&target, far).await.unwrap());
+        }
+        let mut next = Box::pin(paces.enter(&target, far));
+        assert!(poll!(next.as_mut()).is_pending());
+        assert!(paces.enter(&other, far).await.is_some());
+        assert!(paces.enter(&target, Instant::now()).await.is_none(), "its time is over");
+        // It was busy again: a quarter of those that end make no room.
+        tokio::time::sleep(TOLD).await;
+        paces.told(&target, true);
+        under_way.truncate(limits::PACE_FIRST - limits::PACE_FIRST / 4);
+        assert!(poll!(next.as_mut()).is_pending());
+        under_way.pop();
+        assert!(next.await.is_some());
+    }
+}
