@@ -29,7 +29,8 @@
 //! | [`keystore`] | the seeds of whoever uses this machine |
 
 pub mod answer;
-pub mod bodies;
+pub mod backlog;
+mod bodies;
 pub mod call;
 pub mod connect;
 pub mod control;
@@ -46,6 +47,7 @@ mod pulse;
 pub mod queue;
 pub mod registry;
 pub mod serve;
+pub mod standing;
 mod trace;
 
 pub use call::{Answer, Call};

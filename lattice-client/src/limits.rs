@@ -13,6 +13,14 @@ pub const SUBSCRIPTION_QUEUE_CAPACITY: usize = 65_536;
 
 /// Messages of a subscription that are taken at once.
 pub const BATCH_MESSAGES_MAX: usize = 64;
+/// Messages of a subscription that may be read and wait to be handled; more wait unread.
+pub const BACKLOG_MESSAGES_MAX: usize = 8_192;
+/// Wait of a message that was read which is too long where it stands.
+pub const BACKLOG_WAIT_MS: u64 = 50;
+/// How long the wait may be longer: a burst.
+pub const BACKLOG_BURST_MS: u64 = 200;
+/// How long none must have been refused for the next burst to be one.
+pub const BACKLOG_CALM_MS: u64 = 1_000;
 /// Messages that one thread handles one after the other while others may take the rest.
 pub const CHUNK_MESSAGES_MAX: usize = 8;
 /// How long one thread handles them before it hands on even those.

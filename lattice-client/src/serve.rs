@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
+use crate::backlog::Backlog;
 use crate::lattice::Lattice;
 use crate::outbox::let_others_run;
 use crate::pulse::Pulse;
@@ -289,25 +290,45 @@ impl<H: Handler> Run<H> {
 /// Takes messages and has them handled, until told to stop or the connection is closed.
 async fn read<H: Handler>(run: Run<H>, mut queue: Queue, stop: CancellationToken) -> Queue {
     let mut stopped = std::pin::pin!(stop.cancelled());
+    let mut backlog = Backlog::default();
     loop {
-        // First to stop, lest a subscription that is never empty never ends.
-        let first = tokio::select! {
-            biased;
-            () = &mut stopped => return queue,
-            message = queue.next() => message,
-        };
-        let Some(first) = first else { return queue };
-        let mut batch = vec![run.take(first, queue.emptied)];
-        while batch.len() < limits::BATCH_MESSAGES_MAX
+        if backlog.is_empty() {
+            // First to stop, lest a subscription that is never empty never ends.
+            let first = tokio::select! {
+                biased;
+                () = &mut stopped => return queue,
+                message = queue.next() => message,
+            };
+            let Some(first) = first else { return queue };
+            let taken = run.take(first, queue.emptied);
+            backlog.push(taken.delivery.taken, taken);
+        }
+        // All that is there is read before any is handled: only so is it known how long each waits.
+        while backlog.has_room()
             && let Some(Some(message)) = queue.subscriber.next().now_or_never()
         {
-            batch.push(run.take(message, queue.emptied));
+            let taken = run.take(message, queue.emptied);
+            backlog.push(taken.delivery.taken, taken);
+        }
+        let now = Instant::now();
+        let mut batch = Vec::new();
+        while batch.len() < limits::BATCH_MESSAGES_MAX
+            && let Some((mut taken, late)) = backlog.pop(now)
+        {
+            taken.refused |= late;
+            batch.push(taken);
         }
         let several = batch.len() > 1;
         run.begin_all(batch);
         if several {
             // The connection's own task may wait behind this one to write the replies.
             let_others_run().await;
+        }
+        if stop.is_cancelled() {
+            while let Some((taken, _)) = backlog.pop(Instant::now()) {
+                tokio::spawn(run.work(taken));
+            }
+            return queue;
         }
     }
 }

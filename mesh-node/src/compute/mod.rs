@@ -3,11 +3,10 @@
 //!
 //! Most calls never come here: they take microseconds, and are run where they are read ([`Weight`]). The calls of
 //! actors that take longer wait in lines of a [`RunQueue`], one for those that came over NATS and one for those
-//! from this node; the lines take turns. What would wait long there is refused at once: `busy` ([`shed`]).
+//! from this node; the lines take turns. What would wait long where the wait stands is refused at once: `busy`.
 
 mod main_host;
 mod run_queue;
-mod shed;
 mod turns;
 mod weight;
 

@@ -6,8 +6,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::shed::Shed;
+use lattice_client::standing::Standing;
+
 use crate::limits;
+
+/// Wait that is too long where it stands.
+const WAIT: Duration = Duration::from_millis(limits::COMPUTE_WAIT_TARGET_MS);
+const BURST: Duration = Duration::from_millis(limits::COMPUTE_BURST_MS);
+const CALM: Duration = Duration::from_millis(limits::COMPUTE_SHED_MS);
 
 /// Names a line.
 pub(super) type LineId = u64;
@@ -49,7 +55,7 @@ struct Line<W> {
     back: VecDeque<Waiter<W>>,
     waiting: VecDeque<Waiter<W>>,
     in_ring: bool,
-    shed: Shed,
+    standing: Standing,
     /// When the last call of the line began while another waited.
     began: Option<Instant>,
     /// Usual time between two such beginnings.
@@ -62,7 +68,7 @@ impl<W> Default for Line<W> {
             back: VecDeque::new(),
             waiting: VecDeque::new(),
             in_ring: false,
-            shed: Shed::default(),
+            standing: Standing::new(BURST, CALM),
             began: None,
             gap: Duration::ZERO,
         }
@@ -135,14 +141,11 @@ impl<W> RunQueue<W> {
             self.free -= 1;
             return Entered::Runs;
         }
-        let processors = self.processors;
         let Some(at) = self.lines.get_mut(&line) else { return Entered::Refused };
-        let (expected, ahead) = (at.expected(now), at.waiting.len());
-        let admitted = match patience {
-            Patience::Long => true,
-            Patience::Short => at.shed.admits(now, expected, ahead, processors),
-        };
-        if !admitted || self.waiting >= limits::COMPUTE_WAITING_MAX {
+        // Whatever a call takes, one may wait for each that runs: no processor is idle in between.
+        let too_long = at.waiting.len() >= self.processors && at.expected(now) > WAIT;
+        let refused = patience == Patience::Short && at.standing.refuses(now, too_long);
+        if refused || self.waiting >= limits::COMPUTE_WAITING_MAX {
             return Entered::Refused;
         }
         Entered::Waits(self.wait(line, who, now, Place::Last { begins: true }))
@@ -294,6 +297,19 @@ mod tests {
         assert_eq!(queue.leave(now), None);
         queue.close(line);
         assert_eq!(queue.enter(line, 3, now, Patience::Long), Entered::Runs);
+    }
+
+    #[test]
+    fn one_may_wait_for_each_that_runs_however_long_they_take() {
+        let (mut queue, begun) = (RunQueue::new(1), Instant::now());
+        let line = queue.open();
+        queue.enter(line, 0, begun, Patience::Short);
+        for who in 1..10u32 {
+            let now = begun + who * BURST * 3;
+            let entered = queue.enter(line, who, now, Patience::Short);
+            assert!(matches!(entered, Entered::Waits(_)), "{who}");
+            assert_eq!(queue.leave(now + BURST), Some(who));
+        }
     }
 
     #[test]
