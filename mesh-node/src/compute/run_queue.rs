@@ -143,9 +143,11 @@ impl<W> RunQueue<W> {
         }
         let Some(at) = self.lines.get_mut(&line) else { return Entered::Refused };
         // Whatever a call takes, one may wait for each that runs: no processor is idle in between.
-        let too_long = at.waiting.len() >= self.processors && at.expected(now) > WAIT;
-        let refused = patience == Patience::Short && at.standing.refuses(now, too_long);
-        if refused || self.waiting >= limits::COMPUTE_WAITING_MAX {
+        let spare = at.waiting.len() < self.processors;
+        let expected = if spare { Duration::ZERO } else { at.expected(now) };
+        // A burst has a bound too: it would be long in passing.
+        let stands = at.standing.refuses(now, expected > WAIT) || expected > BURST;
+        if (stands && patience == Patience::Short) || self.waiting >= limits::COMPUTE_WAITING_MAX {
             return Entered::Refused;
         }
         Entered::Waits(self.wait(line, who, now, Place::Last { begins: true }))
