@@ -13,6 +13,7 @@
 
 mod actor_to_actor;
 mod applications;
+mod broker_loss;
 mod callers;
 mod capabilities;
 mod compose;

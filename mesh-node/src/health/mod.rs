@@ -125,7 +125,8 @@ fn status(draining: bool, nats: bool, registry: bool) -> Status {
 
 /// Returns what is wrong with a node that can be asked over NATS.
 pub(crate) fn trouble(shared: &Shared) -> Option<Error> {
-    let why = "NATS is back, and the registry was not read since: this node goes on by what it knew";
+    let why =
+        "NATS is back, and the registry was not read since: this node goes on by what it knew";
     (!shared.freshness.is_read()).then(|| Error::not_started(ErrorCode::Stale, why))
 }
 
