@@ -89,8 +89,10 @@ async fn a_node_that_was_cut_off_runs_nothing_that_it_must_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_writes_outlive_the_brokers() {
     let rows = run("brokers", 1, 0.0).await;
-    assert_eq!(rows.len(), 2);
-    assert!(rows.iter().all(|row| row.figures["registry writes acknowledged"] > 0.0));
+    assert_eq!(rows.len(), 4, "the leader of each stream, all three, the routes");
+    for figure in ["registry writes acknowledged", "durable: confirmed"] {
+        assert!(rows.iter().all(|row| row.figures[figure] > 0.0), "{figure}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,12 +1,14 @@
 //! The harness itself: what it starts is real, survives what it must, and leaves nothing behind.
 
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream;
+use futures_util::StreamExt;
 use integration::harness::{
     NatsCluster, NatsServer, ProcessGuard, Signal, check_config, wait_for, wait_until,
 };
+use integration::proxy::{Cut, FaultProxy};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -116,6 +118,41 @@ fn the_server_accepts_every_configuration() {
     for name in ["single.conf", "cluster.conf"] {
         check_config(name).unwrap();
     }
+}
+
+/// It can fail: servers tell each other addresses, and would go around the proxies if those worked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_routes_are_cut_is_alone_until_they_are_healed() {
+    let mut cluster = Box::pin(NatsCluster::start_with_routes()).await.unwrap();
+    let there = cluster.servers()[0].connect().await.unwrap();
+    let here = cluster.servers()[1].connect().await.unwrap();
+    let hears = async || {
+        let mut heard = here.subscribe("routes").await?;
+        here.flush().await?;
+        // Interest takes a moment to reach the other server, so it is told more than once.
+        let end = Instant::now() + Duration::from_secs(1);
+        while Instant::now() < end {
+            there.publish("routes", "heard?".into()).await?;
+            there.flush().await?;
+            let next = tokio::time::timeout(Duration::from_millis(20), heard.next());
+            if next.await.is_ok_and(|heard| heard.is_some()) {
+                return anyhow::Ok(true);
+            }
+        }
+        Ok(false)
+    };
+    assert!(hears().await.unwrap());
+    for route in cluster.routes_of(0) {
+        route.refuse();
+        route.cut(Cut::Reset);
+    }
+    wait_until("the servers to be apart", SOON, async || !hears().await.unwrap()).await.unwrap();
+    // They stay apart: nobody finds a way around.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(!hears().await.unwrap());
+    cluster.routes_of(0).for_each(FaultProxy::heal);
+    wait_until("the servers to be together", SOON, async || hears().await.unwrap()).await.unwrap();
+    Box::pin(cluster.wait_until_formed()).await.unwrap();
 }
 
 #[tokio::test]

@@ -13,10 +13,12 @@
 
 mod actor_to_actor;
 mod applications;
+mod broker_loss;
 mod callers;
 mod capabilities;
 mod compose;
 mod conformance;
+mod corpus;
 mod docs;
 mod drain_fence;
 mod durable;
@@ -35,3 +37,4 @@ mod replace;
 mod revoke;
 mod supervision;
 mod telemetry;
+mod upgrade;

@@ -1,7 +1,7 @@
 //! The handle of a lattice: one connection, one inbox, and who waits on it.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::{Event, jetstream};
 use lattice_protocol::names::LatticeName;
@@ -23,6 +23,32 @@ pub struct Connection {
     /// How often it was connected: grows with each connection that is made, and when nothing came
     /// through one for a while ([`limits::PULSE_GAP_MS`]) and then something did.
     pub count: u64,
+    /// Since when it can, or can't.
+    pub since: Option<Instant>,
+    /// How often it was lost.
+    pub losses: u64,
+}
+
+impl Connection {
+    /// Takes in that NATS can be reached now; returns how long it could not before, where it was lost.
+    fn made(&mut self, now: Instant) -> Option<Duration> {
+        self.count += 1;
+        if std::mem::replace(&mut self.up, true) {
+            return None;
+        }
+        let lost = self.since.replace(now)?;
+        Some(now.saturating_duration_since(lost))
+    }
+
+    /// Takes in that NATS can't be reached any more; returns whether that is news.
+    fn lost(&mut self, now: Instant) -> bool {
+        if !std::mem::replace(&mut self.up, false) {
+            return false;
+        }
+        self.since = Some(now);
+        self.losses += 1;
+        true
+    }
 }
 
 /// A lattice that this program has joined. Cheap to clone; [`Lattice::close`] ends all clones.
@@ -197,23 +223,51 @@ impl Lattice {
 fn on_event(event: &Event, state: &watch::Sender<Connection>, mux: &Mux) {
     match event {
         Event::Connected => {
-            state.send_modify(|connection| {
-                connection.up = true;
-                connection.count += 1;
-            });
-            tracing::info!("connected to NATS");
+            let mut away = None;
+            state.send_modify(|connection| away = connection.made(Instant::now()));
+            match away {
+                Some(away) => tracing::info!(away_ms = away.as_millis(), "NATS is back"),
+                None => tracing::info!("connected to NATS"),
+            }
         }
         Event::Disconnected | Event::Closed => {
-            state.send_modify(|connection| connection.up = false);
+            let mut news = false;
+            state.send_modify(|connection| news = connection.lost(Instant::now()));
             mux.connection_lost();
-            tracing::warn!("NATS can't be reached");
+            if news {
+                tracing::warn!("NATS can't be reached; trying again");
+            }
         }
         Event::SlowConsumer(sid) => {
             tracing::error!(sid, "messages were dropped: a subscription is not read fast enough");
         }
         Event::LameDuckMode => tracing::info!("the NATS server is about to leave"),
         Event::ServerError(error) => tracing::warn!(%error, "the NATS server complains"),
+        // Each attempt to connect again: that NATS is away was told already.
+        Event::ClientError(error) if !state.borrow().up => {
+            tracing::debug!(%error, "the NATS client complains");
+        }
         Event::ClientError(error) => tracing::warn!(%error, "the NATS client complains"),
         Event::Draining => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_and_a_return_are_told_once_each() {
+        let begun = Instant::now();
+        let at = |ms| begun + Duration::from_millis(ms);
+        let mut connection = Connection::default();
+        assert_eq!(connection.made(at(0)), None, "the first connection is no return");
+        assert!(connection.lost(at(100)));
+        assert!(!connection.lost(at(200)), "it was lost already");
+        assert_eq!((connection.up, connection.since, connection.losses), (false, Some(at(100)), 1));
+        assert_eq!(connection.made(at(350)), Some(Duration::from_millis(250)));
+        assert_eq!((connection.up, connection.since, connection.count), (true, Some(at(350)), 2));
+        assert_eq!(connection.made(at(400)), None, "it was up already");
+        assert_eq!(connection.since, Some(at(350)));
     }
 }

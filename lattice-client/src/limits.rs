@@ -81,6 +81,8 @@ pub const COMPARE_AND_SET_ATTEMPTS_MAX: u32 = 32;
 pub const RELIST_INTERVAL_MS: u64 = 20_000;
 /// Time after which a watch that gives no sign during its first list is opened again.
 pub const WATCH_LIST_TIMEOUT_MS: u64 = 10_000;
+/// Time that the server has at first to answer when a watch is opened; twice as long after each failure.
+pub const WATCH_ANSWER_FIRST_MS: u64 = 1_000;
 /// Pause before a watch that failed is opened again.
 pub const WATCH_RETRY_PAUSE_MS: u64 = 200;
 /// Changes of the registry that may wait for their reader.

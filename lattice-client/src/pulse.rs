@@ -102,6 +102,8 @@ impl Pulse {
         let pulses = async {
             self.wanted.notified().await;
             loop {
+                // While NATS is away they would only pile up in front of whatever is sent then.
+                let _ = connection.wait_for(|connection| connection.up).await;
                 let sent = Instant::now();
                 // Without a bound of its own: while it is under way, nothing newer could be known.
                 if mux.fence(&nats).await.is_ok() {

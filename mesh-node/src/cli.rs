@@ -80,6 +80,9 @@ pub struct Join {
     /// Address to serve HTTP at, for the actors that have a link to http-server: 0.0.0.0:8080
     #[arg(long, env = "MESH_HTTP", value_name = "ADDR")]
     pub http: Option<SocketAddr>,
+    /// Address to answer health checks at, /healthz and /readyz: 0.0.0.0:8081
+    #[arg(long, env = "MESH_HEALTH", value_name = "ADDR")]
+    pub health: Option<SocketAddr>,
     /// Certificate chain for HTTPS, as a PEM file
     #[arg(long, value_name = "FILE", requires_all = ["http", "http_tls_key"])]
     pub http_tls_cert: Option<PathBuf>,
@@ -121,6 +124,7 @@ impl Join {
                 data: self.data,
             },
             provider_dir: self.provider_dir,
+            health: self.health,
             drain_bound: self.connect.drain_bound(),
             connect_bound: self.connect.connect_bound(),
             traced,

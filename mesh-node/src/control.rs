@@ -10,6 +10,7 @@ use lattice_protocol::control::{Ack, AskLink, Leave, LinkState, Prepare, Prepare
 use lattice_protocol::subjects::{self, ControlVerb, Subject};
 use tokio::sync::mpsc;
 
+use crate::health;
 use crate::loader::Loader;
 use crate::plan;
 use crate::refusal::Refused;
@@ -163,10 +164,10 @@ impl Handler for ControlHandler {
             ControlVerb::Prepare => self.prepare(&message).await,
             ControlVerb::Drain => self.order(&message, Order::Drain).await,
             ControlVerb::Stop => self.order(&message, Order::Stop).await,
-            // Who can say so is well: what a provider lacks is told by `providers`.
+            // What a provider lacks is told by `providers`.
             ControlVerb::Health => {
-                self.reply(&message, Ack { node: self.shared.key.clone(), error: None }.encode())
-                    .await;
+                let (node, error) = (self.shared.key.clone(), health::trouble(&self.shared));
+                self.reply(&message, Ack { node, error }.encode()).await;
             }
             ControlVerb::Providers => {
                 self.reply(&message, self.shared.providers_told().await.encode()).await;

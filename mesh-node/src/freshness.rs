@@ -72,6 +72,11 @@ impl Freshness {
         known(connection, read_through, self.waited(connection.count))
     }
 
+    /// Returns whether the registry was read through the connection that there is now, or was last.
+    pub fn is_read(&self) -> bool {
+        self.connection.borrow().count == *self.read_through.borrow()
+    }
+
     /// Returns how long calls have waited since the connection `count` was made.
     fn waited(&self, count: u64) -> Duration {
         let mut waited_for = self.waited_for.lock().unwrap_or_else(PoisonError::into_inner);
@@ -128,7 +133,8 @@ mod tests {
 
     #[test]
     fn what_was_read_before_nats_was_away_is_not_known_now() {
-        let (lost, back) = (Connection { up: false, count: 3 }, Connection { up: true, count: 4 });
+        let connection = |up, count| Connection { up, count, ..Connection::default() };
+        let (lost, back) = (connection(false, 3), connection(true, 4));
         let soon = Duration::from_millis(1);
         assert_eq!(known(Connection { up: true, ..lost }, 3, soon), Known::Now);
         assert_eq!(known(lost, 3, soon), Known::Then);
@@ -139,18 +145,19 @@ mod tests {
 
     #[tokio::test]
     async fn calls_wait_for_the_registry_as_long_as_it_may_be_read() {
-        let (state, connection) = watch::channel(Connection { up: true, count: 2 });
+        let connected = |up, count| Connection { up, count, ..Connection::default() };
+        let (state, connection) = watch::channel(connected(true, 2));
         let freshness = Freshness::of(connection);
         let (far, near) = (Instant::now() + BOUND * 9, Instant::now() + BOUND / 50);
         assert_eq!(freshness.for_call(near).await.unwrap_err().code, ErrorCode::Stale);
         let (call, ()) = tokio::join!(freshness.for_call(far), async { freshness.read_through(2) });
         assert_eq!(call, Ok(()));
         // NATS is away: what comes from here goes on.
-        state.send_replace(Connection { up: false, count: 2 });
+        state.send_replace(connected(false, 2));
         freshness.for_call_here(far).await;
         assert!(freshness.for_call(Instant::now() + BOUND / 50).await.is_err());
         // It is back, the registry is not: for a while everybody waits, then nobody.
-        state.send_replace(Connection { up: true, count: 3 });
+        state.send_replace(connected(true, 3));
         let begun = Instant::now();
         assert_eq!(freshness.for_call(far).await, Ok(()));
         assert!(begun.elapsed() >= BOUND);

@@ -23,6 +23,7 @@ pub mod decide;
 pub mod dev;
 mod follow;
 mod freshness;
+mod health;
 mod lattice_view;
 pub mod limits;
 mod links;

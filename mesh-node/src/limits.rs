@@ -30,6 +30,14 @@ pub const PLACE_WAIT_MAX_MS: u64 = 1_000;
 /// How long calls wait for the registry to be read after NATS was away; then the node goes on by what it
 /// knew.
 pub const REGISTRY_WAIT_MS: u64 = 1_000;
+/// Connections that ask for the node's health at once; more wait to be accepted.
+pub const HEALTH_CONNECTIONS_MAX: usize = 64;
+/// Time that one of them may take from its beginning to its end.
+pub const HEALTH_TIMEOUT_MS: u64 = 5_000;
+/// Bytes of one request for health.
+pub const HEALTH_REQUEST_BYTES_MAX: usize = 16 * 1024;
+/// Pause after a connection that could not be accepted.
+pub const HEALTH_ACCEPT_PAUSE_MS: u64 = 100;
 /// Modules that are compiled at once.
 pub const COMPILATIONS_MAX: usize = 2;
 /// Time that a module's fetch may take.

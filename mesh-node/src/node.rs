@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::compute::Compute;
 use crate::control::{self, Order};
+use crate::health::HealthServer;
 use crate::limits;
 use crate::loader::Loader;
 use crate::presence;
@@ -46,6 +47,8 @@ pub struct NodeOptions {
     pub providers: ProviderOptions,
     /// The folder whose programs the registry may have this node run as providers.
     pub provider_dir: Option<PathBuf>,
+    /// Where the node's health is told over HTTP; none means nowhere.
+    pub health: Option<SocketAddr>,
     /// Time that calls in flight have when the node leaves.
     pub drain_bound: Duration,
     /// How long it tries to reach NATS at its start.
@@ -64,6 +67,7 @@ impl NodeOptions {
             engine: EngineOptions::default(),
             providers: ProviderOptions::default(),
             provider_dir: None,
+            health: None,
             drain_bound: Duration::from_millis(mesh_program::limits::DRAIN_TIMEOUT_DEFAULT_MS),
             connect_bound: Duration::from_millis(mesh_program::limits::START_CONNECT_TIMEOUT_MS),
             traced: false,
@@ -92,6 +96,14 @@ pub enum NodeError {
     /// A provider of the node can't be started.
     #[error(transparent)]
     Provider(#[from] BuiltInError),
+    /// The address for health can't be listened at.
+    #[error("health can't be told at {address}: {cause}")]
+    Health {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        cause: std::io::Error,
+    },
     /// The registry could not be listed.
     #[error(
         "the registry could not be listed within {} ms: is JetStream well?",
@@ -126,6 +138,8 @@ pub struct Node {
     serving: Vec<Serving>,
     supervisor: JoinHandle<()>,
     heartbeats: JoinHandle<()>,
+    /// Tells until the node has left.
+    health: Option<HealthServer>,
     service: Option<async_nats::service::Service>,
     stop: CancellationToken,
     drain_bound: Duration,
@@ -183,6 +197,14 @@ impl Node {
             Some(providers) => providers.serve(&shared).await?,
             None => Vec::new(),
         };
+        let health = match options.health {
+            Some(address) => Some(
+                HealthServer::start(shared.clone(), address)
+                    .await
+                    .map_err(|cause| NodeError::Health { address, cause })?,
+            ),
+            None => None,
+        };
         let stop = CancellationToken::new();
         let supervisor = SupervisorOptions {
             folder: options.provider_dir,
@@ -210,6 +232,7 @@ impl Node {
             serving,
             supervisor,
             heartbeats,
+            health,
             service,
             stop,
             drain_bound: options.drain_bound,
@@ -224,6 +247,11 @@ impl Node {
     /// Returns where this node serves HTTP.
     pub fn http(&self) -> Option<SocketAddr> {
         self.shared.providers()?.http()
+    }
+
+    /// Returns where this node tells its health.
+    pub fn health(&self) -> Option<SocketAddr> {
+        self.health.as_ref().map(HealthServer::address)
     }
 
     /// Returns the lattice that the node has joined.
@@ -292,6 +320,7 @@ impl Node {
         }
         tell(&self.shared, EventKind::NodeStopped).await;
         self.shared.lattice.close().await;
+        drop(self.health);
         tracing::info!("left");
         Ok(Stopped { abandoned })
     }

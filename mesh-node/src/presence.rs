@@ -11,13 +11,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::shared::Shared;
 
-/// Tells heartbeats until `stop`.
+/// Tells heartbeats until `stop`; none while NATS is away, since old ones would come out all at once.
 pub(crate) async fn beat(shared: Arc<Shared>, stop: CancellationToken) {
     let mut tick = tokio::time::interval(Duration::from_millis(wire::HEARTBEAT_INTERVAL_MS));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = tick.tick() => shared.lattice.beat(&shared.heartbeat()).await,
+            _ = tick.tick() => {
+                if shared.lattice.connection().borrow().up {
+                    shared.lattice.beat(&shared.heartbeat()).await;
+                }
+            }
             () = stop.cancelled() => return,
         }
     }

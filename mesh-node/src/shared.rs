@@ -162,6 +162,11 @@ impl Shared {
         self.registry_at.fetch_max(at, Ordering::Relaxed);
     }
 
+    /// Returns the revision up to which every change was taken in.
+    pub fn registry_at(&self) -> u64 {
+        self.registry_at.load(Ordering::Relaxed)
+    }
+
     /// Says what must not be served.
     pub fn set_revocations(&self, revocations: Revocations) {
         self.revocations.store(Arc::new(revocations));
@@ -256,7 +261,7 @@ impl Shared {
     /// Returns what the node is and serves.
     pub fn inventory(&self) -> Inventory {
         let refused = self.refusals().values().cloned().collect();
-        let registry_at = Some(self.registry_at.load(Ordering::Relaxed));
+        let registry_at = Some(self.registry_at());
         Inventory { heartbeat: self.heartbeat(), refused, registry_at }
     }
 }

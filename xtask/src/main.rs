@@ -59,7 +59,16 @@ enum Task {
     },
     /// Lets links, nodes and brokers fail under load, and finds out what is lost and for how long.
     ///
-    /// Exits with 0 only if every scenario met its goal. docs/faults.md says what each does.
+    /// Exits with 0 only if every scenario met its goal; a line tells how far it is, a table what was found. docs/faults.md
+    /// says what each does and how to read the table. All of them whole take some three hours; Ctrl-C ends a run with
+    /// what it found so far.
+    ///
+    /// Examples:
+    ///   cargo xtask faults --list                            the scenarios and their goals
+    ///   cargo xtask faults kill --rounds 5 --seed 1          one of them, cut short
+    ///   cargo xtask faults brokers --rounds 10 --json b.json
+    ///   cargo xtask faults soak --minutes 5
+    #[command(verbatim_doc_comment)]
     Faults {
         /// Scenarios, all where none is named, and `--minutes N`, `--rounds N`, `--seed S`,
         /// `--json FILE`, `--list`.
@@ -79,6 +88,11 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Records what this version writes, for the tests of later ones: once, when it is released.
+    Corpus {
+        /// The version, such as v0.2: the name of a folder in lattice-protocol/tests/corpus that is not there yet.
+        version: String,
+    },
     /// Checks format (rustfmt) and lints (clippy) of both workspaces; part of `test`.
     Lint,
 }
@@ -92,6 +106,7 @@ fn main() -> ExitCode {
         Task::Swaps { options } => tasks::swaps(&options),
         Task::Faults { options } => tasks::faults(&options),
         Task::Simulate { seeds, seed, json } => tasks::simulate(seeds, seed, json),
+        Task::Corpus { version } => tasks::corpus(&version),
         Task::Lint => tasks::lint(),
     };
     match result {

@@ -113,6 +113,17 @@ pub fn faults(options: &[String]) -> anyhow::Result<()> {
     run_instead(with(lab("faults")?.args(options), &tools))
 }
 
+/// Records the corpus of a version.
+///
+/// # Errors
+/// That the version is recorded already, or is none.
+pub fn corpus(version: &str) -> anyhow::Result<()> {
+    let mut record = cargo(&root());
+    record.args(["test", "--release", "-p", "lattice-protocol", "--test", "vectors"]);
+    record.args(["corpus::a_version_is_recorded_once", "--", "--exact"]);
+    run(record.env("RECORD_CORPUS", version))
+}
+
 /// Simulates.
 ///
 /// # Errors

@@ -6,6 +6,8 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio_util::sync::CancellationToken;
 
+use super::OpenLoad;
+
 /// What a scenario is told.
 #[derive(Clone)]
 pub struct Context {
@@ -37,6 +39,15 @@ impl Context {
     /// Returns whether it shall end.
     pub fn stopped(&self) -> bool {
         self.stop.is_cancelled()
+    }
+
+    /// Says how far a scenario is, and what became of its calls.
+    pub fn progress(&self, name: &str, done: u64, of: u64, load: &OpenLoad) {
+        let (sent, answered, failed) = load.counts();
+        let under_way = sent.saturating_sub(answered + failed);
+        (self.say)(&format!(
+            "{name}: {done} of {of}; {sent} calls, {failed} failed, {under_way} under way"
+        ));
     }
 
     /// Waits, unless it shall end.

@@ -23,5 +23,8 @@ pub const PAGE_LINES: usize = 10_000;
 pub const REDIS_TIMEOUT_MS: u64 = 10_000;
 /// Time that calls under way have, beyond their own, to end with their load.
 pub const LOAD_END_MS: u64 = 20_000;
+/// How long durable invocations have, after the last fault, until none waits any more: what a dead server had
+/// of them comes again after 15 s, what failed after pauses.
+pub const QUEUE_END_MS: u64 = 180_000;
 /// How long replies that nobody waits for any more are listened for before the verdict.
 pub const LATE_REPLIES_MS: u64 = 200;

@@ -16,9 +16,11 @@ mod replies;
 pub mod report;
 pub mod scenarios;
 mod schedule;
+mod ways;
 
 pub use bed::{Bed, BedOptions, Member};
 pub use context::Context;
 pub use executions::Executions;
+use load::entry;
 pub use load::{Mix, OpenLoad, Plan, Recorded};
 pub use schedule::Schedule;

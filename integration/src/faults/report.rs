@@ -1,11 +1,13 @@
 //! What a run of scenarios found: one row a scenario, met or not.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::Serialize;
 
 use super::ledger::Verdict;
-use super::phases::Latency;
+use super::phases::{Latency, Strikes};
+use super::{Context, Recorded};
 
 /// A goal that was looked at.
 #[derive(Clone, Debug, Serialize)]
@@ -87,6 +89,47 @@ impl Row {
     pub fn broken(scenario: &str, error: &anyhow::Error) -> Self {
         let broken = Some(format!("{error:#}"));
         Self { scenario: scenario.to_owned(), broken, ..Self::default() }
+    }
+
+    /// Tells what the load of a scenario was: `rounds` are `(done, of)`, `faulty` when faults struck, in
+    /// microseconds since its start.
+    pub fn load(
+        &mut self,
+        context: &Context,
+        recorded: &Recorded,
+        rounds: (u64, u64),
+        faulty: Range<u64>,
+    ) {
+        self.rounds = rounds;
+        self.held_back = recorded.held_back;
+        self.interrupted = context.stopped();
+        self.quiet = Latency::of(&recorded.calls, 0, faulty.start);
+        self.fault = Latency::of(&recorded.calls, faulty.start, faulty.end);
+    }
+
+    /// Tells the same of faults that struck one after the other, and for how long calls failed after one; returns
+    /// that in milliseconds: from the fault until the last call that failed had left, and until it was told.
+    pub fn struck(
+        &mut self,
+        context: &Context,
+        recorded: &Recorded,
+        strikes: &Strikes,
+        of: u64,
+    ) -> (f64, f64) {
+        let first = strikes.0.first().copied().unwrap_or(u64::MAX);
+        self.load(context, recorded, (strikes.0.len() as u64, of), first..u64::MAX);
+        let failed = recorded.calls.iter().filter(|call| !call.succeeded());
+        let windows = strikes.windows_ms(failed);
+        self.loss_window_ms = windows.map(|(sent, _)| sent);
+        self.told_window_ms = windows.map(|(_, told)| told);
+        windows.unwrap_or_default()
+    }
+
+    /// Adds the goal that no idempotent call fails.
+    pub fn no_idempotent_call_fails(&mut self, recorded: &Recorded) {
+        let failed = recorded.calls.iter().filter(|call| !call.succeeded() && call.idempotent);
+        let failed = failed.count();
+        self.check("0 idempotent calls failed", failed.to_string(), failed == 0);
     }
 
     /// Adds a goal.

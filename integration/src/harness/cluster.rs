@@ -1,5 +1,6 @@
 //! Three real `nats-server`s in a cluster.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -9,6 +10,7 @@ use super::limits::{CLUSTER_READY_MS, START_ATTEMPTS_MAX};
 use super::nats::{Cluster, NatsServer};
 use super::ports::free_port;
 use super::wait::wait_for;
+use crate::proxy::FaultProxy;
 
 /// Servers of a cluster, and replicas of what it holds.
 pub const SERVERS: usize = 3;
@@ -16,6 +18,13 @@ pub const SERVERS: usize = 3;
 /// Three servers under `compose/nats/cluster.conf`.
 pub struct NatsCluster {
     servers: Vec<NatsServer>,
+    routes: Vec<Route>,
+}
+
+/// A way from one server to another, through a proxy of its own.
+struct Route {
+    between: [usize; 2],
+    link: FaultProxy,
 }
 
 impl NatsCluster {
@@ -24,9 +33,22 @@ impl NatsCluster {
     /// # Errors
     /// When there is no `nats-server`, or the three do not find together in time.
     pub async fn start() -> anyhow::Result<Self> {
+        Self::start_as(false).await
+    }
+
+    /// Starts three servers whose routes to one another each go through a proxy of its own: see
+    /// [`routes_of`](Self::routes_of).
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub async fn start_with_routes() -> anyhow::Result<Self> {
+        Self::start_as(true).await
+    }
+
+    async fn start_as(routed: bool) -> anyhow::Result<Self> {
         let mut failed = anyhow!("no attempt was made");
         for _ in 0..START_ATTEMPTS_MAX {
-            let mut cluster = Self::prepare()?;
+            let mut cluster = Self::prepare(routed).await?;
             for server in &mut cluster.servers {
                 server.spawn()?;
             }
@@ -41,16 +63,30 @@ impl NatsCluster {
         Err(failed)
     }
 
-    fn prepare() -> anyhow::Result<Self> {
-        let routes = [free_port()?, free_port()?, free_port()?];
-        let servers = routes
-            .into_iter()
-            .map(|port| {
-                let cluster = Cluster { port, routes };
-                NatsServer::prepare("cluster.conf", "", free_port()?, Some(cluster))
-            })
-            .collect::<anyhow::Result<_>>()?;
-        Ok(Self { servers })
+    async fn prepare(routed: bool) -> anyhow::Result<Self> {
+        let ports = [free_port()?, free_port()?, free_port()?];
+        let (mut servers, mut proxies) = (Vec::new(), Vec::new());
+        for (from, port) in ports.into_iter().enumerate() {
+            let mut routes = ports;
+            for (to, route) in routes.iter_mut().enumerate() {
+                // To itself there is no route: it is in the list for the size of the cluster.
+                if routed && to != from {
+                    let link = FaultProxy::start((Ipv4Addr::LOCALHOST, *route).into()).await?;
+                    *route = link.address().port();
+                    proxies.push(Route { between: [from, to], link });
+                }
+            }
+            let cluster = Cluster { port, routes, hidden: routed };
+            let server = NatsServer::prepare("cluster.conf", "", free_port()?, Some(cluster))?;
+            servers.push(server);
+        }
+        Ok(Self { servers, routes: proxies })
+    }
+
+    /// Returns the links between one server and the others; none where they are not behind proxies.
+    pub fn routes_of(&self, server: usize) -> impl Iterator<Item = &FaultProxy> {
+        let its = self.routes.iter().filter(move |route| route.between.contains(&server));
+        its.map(|route| &route.link)
     }
 
     /// Waits until every server answers and a stream was placed on all three.

@@ -1,6 +1,6 @@
 //! Runs of `meshctl`, with folders of their own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -43,6 +43,7 @@ impl Outcome {
 pub struct Meshctl {
     home: TempDir,
     globals: Vec<String>,
+    program: Option<PathBuf>,
 }
 
 impl Meshctl {
@@ -52,7 +53,7 @@ impl Meshctl {
     /// When no folder can be made.
     pub fn new(url: &str, lattice: &str) -> anyhow::Result<Self> {
         let globals = ["--nats", url, "--lattice", lattice].map(str::to_owned).into();
-        Ok(Self { home: fresh_home()?, globals })
+        Ok(Self { home: fresh_home()?, globals, program: None })
     }
 
     /// Makes a user who gives neither server nor lattice.
@@ -60,7 +61,14 @@ impl Meshctl {
     /// # Errors
     /// When no folder can be made.
     pub fn bare() -> anyhow::Result<Self> {
-        Ok(Self { home: fresh_home()?, globals: Vec::new() })
+        Ok(Self { home: fresh_home()?, globals: Vec::new(), program: None })
+    }
+
+    /// Runs another program than the `meshctl` that was built last from now on.
+    #[must_use]
+    pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = Some(program.into());
+        self
     }
 
     /// Returns the user's home; the XDG folders are in it.
@@ -74,7 +82,8 @@ impl Meshctl {
     /// When it can't be started, does not end in time, or is killed.
     pub async fn run<S: AsRef<str>>(&self, arguments: &[S]) -> anyhow::Result<Outcome> {
         let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
-        let mut command = Command::new(meshctl_program()?);
+        let program = self.program.clone().map_or_else(meshctl_program, Ok)?;
+        let mut command = Command::new(program);
         command
             .args(&self.globals)
             .args(&arguments)

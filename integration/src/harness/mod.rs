@@ -29,8 +29,8 @@ pub use ports::free_port;
 pub use process::{ProcessGuard, Signal};
 pub use programs::{
     conformance_program, javascript_modules, mesh_node_program, meshctl_program,
-    nats_server_program, programs_folder, python_path, python_program, redis_server_program,
-    s3_path, workspace_root,
+    nats_server_program, previous_program, programs_folder, python_path, python_program,
+    redis_server_program, s3_path, workspace_root,
 };
 pub use redis::RedisServer;
 pub use s3::S3Server;

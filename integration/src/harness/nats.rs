@@ -13,13 +13,20 @@ use super::process::ProcessGuard;
 use super::programs::{nats_server_program, workspace_root};
 use super::wait::wait_for;
 
+/// Where the configuration of a cluster begins.
+const CLUSTER_BLOCK: &str = "cluster {\n";
+/// An address for routes at which nobody listens.
+const NOWHERE: &str = "  advertise: \"127.0.0.1:1\"\n";
+
 /// What a server in a cluster knows of the others.
 #[derive(Clone, Copy)]
 pub(super) struct Cluster {
     /// Its own port for the others.
     pub(super) port: u16,
-    /// The ports of all three.
+    /// The ports at which it finds all three.
     pub(super) routes: [u16; 3],
+    /// Whether it may be found at those alone: it then tells the others no address of its own that works.
+    pub(super) hidden: bool,
 }
 
 /// One `nats-server`; stopped and its files deleted when dropped.
@@ -72,8 +79,13 @@ impl NatsServer {
     ) -> anyhow::Result<Self> {
         let files = tempfile::Builder::new().prefix("mesh-test-nats-").tempdir()?;
         let mut config = workspace_root().join("compose/nats").join(config);
-        if !extra.is_empty() {
-            let text = std::fs::read_to_string(&config)?;
+        let hidden = cluster.is_some_and(|cluster| cluster.hidden);
+        if !extra.is_empty() || hidden {
+            let mut text = std::fs::read_to_string(&config)?;
+            if hidden {
+                ensure!(text.contains(CLUSTER_BLOCK), "{} has no cluster", config.display());
+                text = text.replace(CLUSTER_BLOCK, &format!("{CLUSTER_BLOCK}{NOWHERE}"));
+            }
             config = files.path().join("nats.conf");
             std::fs::write(&config, format!("{text}\n{extra}\n"))?;
         }
@@ -120,7 +132,7 @@ impl NatsServer {
             ("MESH_NATS_HTTP".to_owned(), "127.0.0.1:-1".to_owned()),
             ("MESH_NATS_STORE".to_owned(), self.store().display().to_string()),
         ];
-        if let Some(Cluster { port, routes }) = self.cluster {
+        if let Some(Cluster { port, routes, .. }) = self.cluster {
             variables.push(("MESH_NATS_CLUSTER_LISTEN".to_owned(), format!("127.0.0.1:{port}")));
             for (index, route) in routes.into_iter().enumerate() {
                 let name = format!("MESH_NATS_ROUTE_{}", index + 1);
@@ -263,7 +275,7 @@ fn is_refusal(error: &anyhow::Error) -> bool {
 /// # Errors
 /// What the server says.
 pub fn check_config(name: &str) -> anyhow::Result<()> {
-    let cluster = Cluster { port: 6222, routes: [6222, 6223, 6224] };
+    let cluster = Cluster { port: 6222, routes: [6222, 6223, 6224], hidden: false };
     let server = NatsServer::prepare(name, "", 4222, Some(cluster))?;
     let output = Command::new(nats_server_program()?)
         .arg("-t")

@@ -1,6 +1,7 @@
 //! A real `mesh-node` process.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ const LABEL: &str = "harness";
 pub struct NodeOptions {
     url: String,
     lattice: LatticeName,
+    program: Option<PathBuf>,
     arguments: Vec<OsString>,
     environment: Vec<(String, OsString)>,
 }
@@ -36,7 +38,15 @@ impl NodeOptions {
     /// When `lattice` is no lattice name.
     pub fn new(url: &str, lattice: &str) -> anyhow::Result<Self> {
         let lattice = lattice.parse()?;
-        Ok(Self { url: url.to_owned(), lattice, arguments: Vec::new(), environment: Vec::new() })
+        let (url, program) = (url.to_owned(), None);
+        Ok(Self { url, lattice, program, arguments: Vec::new(), environment: Vec::new() })
+    }
+
+    /// Starts another program than the `mesh-node` that was built last.
+    #[must_use]
+    pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = Some(program.into());
+        self
     }
 
     /// Adds a label.
@@ -75,7 +85,8 @@ impl NodeOptions {
         client.flush().await?;
 
         let home = fresh_home()?;
-        let mut command = Command::new(mesh_node_program()?);
+        let program = self.program.clone().map_or_else(mesh_node_program, Ok)?;
+        let mut command = Command::new(program);
         command
             .args(["--nats", &self.url, "--lattice", self.lattice.as_str()])
             .args(["--label", &format!("{LABEL}={mark}")])

@@ -68,6 +68,17 @@ pub fn meshctl_program() -> anyhow::Result<PathBuf> {
     built("meshctl", "MESHCTL_BIN")
 }
 
+/// Returns a program of the release before this one: from the folder `$MESH_PREVIOUS`, or `today`'s where that is not
+/// set.
+///
+/// # Errors
+/// When it is not there.
+pub fn previous_program(today: PathBuf) -> anyhow::Result<PathBuf> {
+    let Some(folder) = env::var_os("MESH_PREVIOUS") else { return Ok(today) };
+    let name = today.file_name().context("a program without a name")?;
+    existing(PathBuf::from(folder).join(name), "MESH_PREVIOUS points to its folder")
+}
+
 /// Returns the `mesh-conformance` to run: `$MESH_CONFORMANCE_BIN`, or the one built beside this test.
 ///
 /// # Errors

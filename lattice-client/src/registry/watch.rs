@@ -68,7 +68,7 @@ impl Registry {
     /// what differs from what was told is told.
     pub fn watch(&self) -> RegistryWatch {
         let (sender, changes) = mpsc::channel(limits::WATCH_QUEUE_CAPACITY);
-        let mut watcher = Watcher { changes: Some(sender), ..self.watch_once() };
+        let mut watcher = Watcher { changes: Some(sender), failures: 0, ..self.watch_once() };
         RegistryWatch { changes, task: tokio::spawn(async move { watcher.run().await }) }
     }
 
@@ -78,6 +78,8 @@ impl Registry {
             connection: self.lattice.connection(),
             changes: None,
             told: Told::default(),
+            // Who asks once has all the time.
+            failures: u32::MAX,
         }
     }
 }
@@ -87,6 +89,16 @@ pub(super) struct Watcher {
     connection: watch::Receiver<Connection>,
     changes: Option<mpsc::Sender<Change>>,
     told: Told,
+    /// How often in a row it could not be opened.
+    failures: u32,
+}
+
+/// Returns how long the server may take to answer when a watch is opened: short at first, since a question that
+/// went to a leader that is gone is never answered, and longer each time, since a server may be slow.
+fn answer_bound(failures: u32) -> Duration {
+    let longer = 1u64.checked_shl(failures).unwrap_or(u64::MAX);
+    let bound = limits::WATCH_ANSWER_FIRST_MS.saturating_mul(longer);
+    Duration::from_millis(bound.min(limits::WATCH_LIST_TIMEOUT_MS))
 }
 
 /// Why a round of the watch ended.
@@ -106,9 +118,10 @@ impl Watcher {
     async fn run(&mut self) {
         loop {
             match self.round().await {
-                Ok(Round::Relist) => {}
+                Ok(Round::Relist) => self.failures = 0,
                 Ok(Round::ReaderGone) => return,
                 Err(error) => {
+                    self.failures = self.failures.saturating_add(1);
                     tracing::warn!(%error, "the watch of the registry failed; trying again");
                     tokio::time::sleep(Duration::from_millis(limits::WATCH_RETRY_PAUSE_MS)).await;
                 }
@@ -165,16 +178,17 @@ impl Watcher {
     async fn open(&mut self) -> Result<(kv::Watch, Vec<kv::Entry>), RegistryError> {
         let unreachable = |cause: String| RegistryError::Unreachable(cause);
         let bound = Duration::from_millis(limits::WATCH_LIST_TIMEOUT_MS);
+        let answer = answer_bound(self.failures);
+        let silent = |_| unreachable(format!("no answer within {} ms", answer.as_millis()));
         let open = async {
-            let mut watch = self
-                .bucket
-                .watch_with_history(">")
-                .await
-                .map_err(|error| unreachable(error.to_string()))?;
+            let watch = Box::pin(self.bucket.watch_with_history(">"));
+            let watch = tokio::time::timeout(answer, watch).await.map_err(silent)?;
+            let mut watch = watch.map_err(|error| unreachable(error.to_string()))?;
             let mut entries = Vec::new();
             // An empty bucket gives no entry that could say that it was the last. (The bucket's
             // own `status` tells what it was when it was opened.)
-            let stream = self.bucket.stream.get_info().await;
+            let stream = Box::pin(self.bucket.stream.get_info());
+            let stream = tokio::time::timeout(answer, stream).await.map_err(silent)?;
             let stream = stream.map_err(|error| unreachable(error.to_string()))?;
             if stream.state.messages == 0 {
                 return Ok((watch, entries));
@@ -214,4 +228,18 @@ impl Watcher {
 fn as_entry(entry: kv::Entry) -> Entry {
     let there = entry.operation == kv::Operation::Put;
     Entry { key: entry.key, value: there.then_some(entry.value), at: entry.revision }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silent_server_is_asked_again_soon_and_then_ever_later() {
+        let ms = |failures| u64::try_from(answer_bound(failures).as_millis()).unwrap();
+        assert_eq!([ms(0), ms(1), ms(2), ms(3)], [1_000, 2_000, 4_000, 8_000]);
+        for failures in [4, 63, 64, u32::MAX] {
+            assert_eq!(ms(failures), limits::WATCH_LIST_TIMEOUT_MS);
+        }
+    }
 }

@@ -8,6 +8,7 @@
 
 mod contract_types;
 mod contracts;
+mod corpus;
 mod edge;
 mod fields;
 mod samples;

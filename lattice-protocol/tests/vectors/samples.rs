@@ -110,7 +110,7 @@ fn sample(name: &str, shows: &'static str, bytes: Vec<u8>) -> Sample {
 }
 
 /// Returns the key of the seed that is 32 times `byte`.
-fn key<K: KeyKind>(byte: u8) -> Key<K> {
+pub fn key<K: KeyKind>(byte: u8) -> Key<K> {
     nkeys::KeyPair::new_from_raw(K::PAIR, [byte; 32]).unwrap().public_key().parse().unwrap()
 }
 

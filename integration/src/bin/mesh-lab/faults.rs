@@ -13,6 +13,14 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// What `mesh-lab faults` is told.
 #[derive(Args)]
+#[command(after_help = "Examples:
+  mesh-lab faults --list                         the scenarios and their goals
+  mesh-lab faults kill --rounds 5 --seed 1       one of them, cut short and to be had again
+  mesh-lab faults brokers --rounds 10 --json brokers.json
+  mesh-lab faults soak --minutes 5
+
+All of them whole take some three hours. A line a few rounds tells how far it is; Ctrl-C ends the run with what it
+found so far. Exits with 0 only if every goal was met. docs/faults.md says how to read the table.")]
 pub struct Options {
     /// Scenarios to run, all where none is named
     scenarios: Vec<String>,
@@ -55,13 +63,16 @@ pub async fn run(options: &Options) -> anyhow::Result<bool> {
     let at_once = CancellationToken::new();
     let signals = end_on_signals(context.stop.clone(), at_once.clone());
     let _signals = AbortOnDropHandle::new(tokio::spawn(signals));
-    for scenario in chosen {
-        eprintln!("{}: {}", scenario.name, scenario.about);
+    let count = chosen.len();
+    for (number, scenario) in chosen.into_iter().enumerate() {
+        eprintln!("[{} of {count}] {}: {}", number + 1, scenario.name, scenario.about);
+        let begun = std::time::Instant::now();
         tokio::select! {
             rows = scenario.run(&context) => report.rows.extend(rows),
             // What is dropped stops its processes.
             () = at_once.cancelled() => {}
         }
+        eprintln!("  took {:.0} s", begun.elapsed().as_secs_f64());
         write(options, &report)?;
         if context.stopped() {
             break;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::faults::ledger::{CallRecord, Rule};
-use crate::faults::phases::{Latency, Strikes};
+use crate::faults::phases::Strikes;
 use crate::faults::report::Row;
 use crate::faults::{Bed, BedOptions, Context, Mix, Plan};
 
@@ -46,22 +46,10 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
     };
     let rule = Rule { may_fail: &within, ..Rule::STRICT };
     let verdict = bed.verdict(&recorded, &rule).await?;
-    let first = strikes.0.first().copied().unwrap_or(u64::MAX);
-    let failed = || recorded.calls.iter().filter(|call| !call.succeeded());
-    let windows = strikes.windows_ms(failed());
-    let idempotent = failed().filter(|call| call.idempotent).count();
-
     let mut row = Row::new("freeze", verdict);
-    row.rounds = (strikes.0.len() as u64, rounds);
-    row.held_back = recorded.held_back;
-    row.interrupted = context.stopped();
-    row.quiet = Latency::of(&recorded.calls, 0, first);
-    row.fault = Latency::of(&recorded.calls, first, u64::MAX);
-    row.loss_window_ms = windows.map(|(sent, _)| sent);
-    row.told_window_ms = windows.map(|(_, told)| told);
+    let (sent, _) = row.struck(&context, &recorded, &strikes, rounds);
     row.figure("plain calls lost a freeze", row.excused as f64 / strikes.0.len().max(1) as f64);
-    row.check("0 idempotent calls failed", idempotent.to_string(), idempotent == 0);
-    let sent = windows.map_or(0.0, |(sent, _)| sent);
+    row.no_idempotent_call_fails(&recorded);
     row.check(
         format!("the last call that failed had left within {WINDOW_MS} ms of the freeze"),
         format!("{sent:.0} ms"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::Rng;
 
 use crate::faults::ledger::{CallRecord, Rule};
-use crate::faults::phases::{Latency, Strikes};
+use crate::faults::phases::Strikes;
 use crate::faults::report::Row;
 use crate::faults::{Bed, BedOptions, Context, Mix, Plan, limits};
 
@@ -40,11 +40,7 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
         bed.wait_until_serves(&next).await?;
         bed.members.push(next);
         if round % 10 == 9 {
-            let (sent, answered, failed) = load.counts();
-            (context.say)(&format!(
-                "kill: {} of {rounds} kills; {sent} calls, {answered} answered, {failed} failed",
-                round + 1
-            ));
+            context.progress("kill", round + 1, rounds, &load);
         }
     }
     let recorded = load.stop().await?;
@@ -55,22 +51,10 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
     };
     let rule = Rule { may_fail: &in_flight, ..Rule::STRICT };
     let verdict = bed.verdict(&recorded, &rule).await?;
-    let first = strikes.0.first().copied().unwrap_or(u64::MAX);
-    let failed = || recorded.calls.iter().filter(|call| !call.succeeded());
-    let windows = strikes.windows_ms(failed());
-    let idempotent = failed().filter(|call| call.idempotent).count();
-
     let mut row = Row::new("kill", verdict);
-    row.rounds = (strikes.0.len() as u64, rounds);
-    row.held_back = recorded.held_back;
-    row.quiet = Latency::of(&recorded.calls, 0, first);
-    row.fault = Latency::of(&recorded.calls, first, u64::MAX);
-    row.loss_window_ms = windows.map(|(sent, _)| sent);
-    row.told_window_ms = windows.map(|(_, told)| told);
-    row.interrupted = context.stopped();
+    let (_, told) = row.struck(&context, &recorded, &strikes, rounds);
     row.figure("plain calls lost a kill", row.excused as f64 / strikes.0.len().max(1) as f64);
-    row.check("0 idempotent calls failed", idempotent.to_string(), idempotent == 0);
-    let told = windows.map_or(0.0, |(_, told)| told);
+    row.no_idempotent_call_fails(&recorded);
     row.check(
         format!("the last failure is told within {WINDOW_MS} ms of the kill"),
         format!("{told:.0} ms"),

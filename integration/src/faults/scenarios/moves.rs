@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::faults::ledger::Rule;
-use crate::faults::phases::Latency;
 use crate::faults::report::Row;
 use crate::faults::{Bed, BedOptions, Context, Mix, Plan, Recorded};
 
@@ -47,20 +46,15 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
         context.pause(STAY).await;
         let done = moves.len();
         if done % 20 == 0 {
-            let (sent, _, failed) = load.counts();
-            (context.say)(&format!("moves: {done} of {rounds}; {sent} calls, {failed} failed"));
+            context.progress("moves", done as u64, rounds, &load);
         }
     }
     let recorded = load.stop().await?;
     let mut row = Row::new("moves", bed.verdict(&recorded, &Rule::STRICT).await?);
-    row.rounds = (moves.len() as u64, rounds);
+    row.load(&context, &recorded, (moves.len() as u64, rounds), begun..u64::MAX);
     for way in WAYS {
         row.figure(&format!("failed while it moved by {way:?}"), failed_by(&recorded, &moves, way));
     }
-    row.held_back = recorded.held_back;
-    row.interrupted = context.stopped();
-    row.quiet = Latency::of(&recorded.calls, 0, begun);
-    row.fault = Latency::of(&recorded.calls, begun, u64::MAX);
     bed.close().await?;
     Ok(vec![row])
 }

@@ -8,10 +8,10 @@ use rand::Rng;
 use rand::rngs::StdRng;
 
 use crate::faults::ledger::{CallRecord, Execution, Rule};
-use crate::faults::phases::{Latency, Strikes};
+use crate::faults::phases::Strikes;
 use crate::faults::report::Row;
+use crate::faults::ways::Way;
 use crate::faults::{Bed, BedOptions, Context, Mix, OpenLoad, Plan};
-use crate::proxy::{Cut, Direction, FaultProxy, Flow};
 
 const ROUNDS: u64 = 50;
 const ONE_WAY: Duration = Duration::from_millis(1);
@@ -21,21 +21,6 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 const PARTED_MS: std::ops::Range<u64> = 300..6_000;
 /// How long calls go on after the node knows of the change, before it is undone.
 const AFTERWARDS: Duration = Duration::from_millis(400);
-
-/// How a node is cut off.
-#[derive(Clone, Copy, Debug)]
-enum Way {
-    /// Bytes wait, either way.
-    Stall,
-    /// Bytes are lost, either way.
-    Blackhole,
-    /// What the server says is lost.
-    Deaf,
-    /// What the node says is lost.
-    Mute,
-    /// The connection is reset, and none can be made.
-    Cut,
-}
 
 /// What is changed meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +33,6 @@ enum Change {
     Redeploy,
 }
 
-const WAYS: [Way; 5] = [Way::Stall, Way::Blackhole, Way::Deaf, Way::Mute, Way::Cut];
 const CHANGES: [Change; 3] = [Change::Revoke, Change::Unlink, Change::Redeploy];
 
 /// One partition, in microseconds since the start of the load.
@@ -97,7 +81,7 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
 
     let (rounds, mut spans) = (context.rounds(ROUNDS), Vec::new());
     // Each way with each change in fifteen rounds, since five and three have no common divisor.
-    let kinds = WAYS.into_iter().cycle().zip(CHANGES.into_iter().cycle());
+    let kinds = Way::ALL.into_iter().cycle().zip(CHANGES.into_iter().cycle());
     for (round, (way, change)) in (0..rounds).zip(kinds) {
         if context.stopped() {
             break;
@@ -107,11 +91,7 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
         spans.push(
             span.map_err(|error| error.context(format!("round {round}: {way:?}, {change:?}")))?,
         );
-        let (sent, _, failed) = load.counts();
-        (context.say)(&format!(
-            "partition: {} of {rounds} ({way:?}, {change:?}); {sent} calls, {failed} failed",
-            round + 1
-        ));
+        context.progress(&format!("partition ({way:?}, {change:?})"), round + 1, rounds, &load);
     }
     let recorded = load.stop().await?;
 
@@ -122,17 +102,9 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
     let rule = Rule { may_fail: &excused, must_not_run: &forbidden };
     let verdict = bed.verdict(&recorded, &rule).await?;
     let strikes = Strikes(spans.iter().map(|span| span.parted_us).collect());
-    let windows = strikes.windows_ms(recorded.calls.iter().filter(|call| !call.succeeded()));
 
     let mut row = Row::new("partition", verdict);
-    row.rounds = (spans.len() as u64, rounds);
-    row.held_back = recorded.held_back;
-    row.interrupted = context.stopped();
-    let first = spans.first().map_or(u64::MAX, |span| span.parted_us);
-    row.quiet = Latency::of(&recorded.calls, 0, first);
-    row.fault = Latency::of(&recorded.calls, first, u64::MAX);
-    row.loss_window_ms = windows.map(|(sent, _)| sent);
-    row.told_window_ms = windows.map(|(_, told)| told);
+    row.struck(&context, &recorded, &strikes, rounds);
     let knew = spans.iter().map(|it| it.undone_us.saturating_sub(it.healed_us)).max();
     let knew_ms = knew.unwrap_or_default() as f64 / 1e3 - AFTERWARDS.as_secs_f64() * 1e3;
     row.figure("from healing until the node knew of the change, slowest (ms)", knew_ms);
@@ -180,7 +152,7 @@ async fn part(
     let parted = Duration::from_millis(random.random_range(PARTED_MS));
     let member = bed.members.get(victim).ok_or_else(|| anyhow::anyhow!("no such node"))?;
     let (victim, parted_us) = (member.key().clone(), load.now_us());
-    apply(way, member.link()?);
+    way.apply(member.link()?);
     let at = Box::pin(make(bed, change)).await?;
     for other in bed.members.iter().filter(|member| *member.key() != victim) {
         bed.wait_until_knows(other.key(), at).await?;
@@ -206,24 +178,6 @@ async fn part(
     bed.wait_until_answered(load, &keys, bed.revision()).await?;
     let over_us = load.now_us();
     Ok(Span { round, way, change, parted_us, changed_us, healed_us, undone_us, over_us })
-}
-
-fn apply(way: Way, link: &FaultProxy) {
-    let both = |flow| {
-        for direction in Direction::BOTH {
-            link.flow(direction, flow);
-        }
-    };
-    match way {
-        Way::Stall => both(Flow::Held),
-        Way::Blackhole => both(Flow::Swallowed),
-        Way::Deaf => link.flow(Direction::Back, Flow::Swallowed),
-        Way::Mute => link.flow(Direction::There, Flow::Swallowed),
-        Way::Cut => {
-            link.refuse();
-            link.cut(Cut::Reset);
-        }
-    }
 }
 
 /// Makes a change; returns the revision of the registry that it is known from.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::faults::ledger::Rule;
-use crate::faults::phases::Latency;
 use crate::faults::report::Row;
 use crate::faults::{Bed, BedOptions, Context, Mix, Plan};
 
@@ -28,16 +27,11 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
             bed.members.push(next);
         }
         done += 1;
-        let (sent, _, failed) = load.counts();
-        (context.say)(&format!("rolling: {done} of {rounds}; {sent} calls, {failed} failed"));
+        context.progress("rolling", done, rounds, &load);
     }
     let recorded = load.stop().await?;
     let mut row = Row::new("rolling", bed.verdict(&recorded, &Rule::STRICT).await?);
-    row.rounds = (done, rounds);
-    row.held_back = recorded.held_back;
-    row.interrupted = context.stopped();
-    row.quiet = Latency::of(&recorded.calls, 0, begun);
-    row.fault = Latency::of(&recorded.calls, begun, u64::MAX);
+    row.load(&context, &recorded, (done, rounds), begun..u64::MAX);
     bed.close().await?;
     Ok(vec![row])
 }

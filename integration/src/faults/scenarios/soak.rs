@@ -4,7 +4,6 @@
 use std::time::{Duration, Instant};
 
 use crate::faults::ledger::Rule;
-use crate::faults::phases::Latency;
 use crate::faults::processes::{Held, slope_mib_h};
 use crate::faults::report::Row;
 use crate::faults::{Bed, BedOptions, Context, Mix, OpenLoad, Plan};
@@ -54,11 +53,7 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
     }
     let recorded = load.stop().await?;
     let mut row = Row::new("soak", bed.verdict(&recorded, &Rule::STRICT).await?);
-    row.rounds = (changes, changes);
-    row.held_back = recorded.held_back;
-    row.interrupted = context.stopped();
-    row.quiet = Latency::of(&recorded.calls, 0, from_us);
-    row.fault = Latency::of(&recorded.calls, from_us, u64::MAX);
+    row.load(&context, &recorded, (changes, changes), from_us..u64::MAX);
     row.figure("minutes", begun.elapsed().as_secs_f64() / 60.0);
     for (number, looks) in looks.iter().enumerate() {
         tell(&mut row, number, looks);

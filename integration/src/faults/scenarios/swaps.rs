@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::faults::ledger::Rule;
-use crate::faults::phases::Latency;
 use crate::faults::report::Row;
 use crate::faults::{Bed, BedOptions, Context, Mix, Plan};
 use crate::report::quantile;
@@ -42,21 +41,13 @@ async fn at(context: &Context, name: &str, one_way: Duration) -> anyhow::Result<
         bed.wait_until_answered(&load, &keys, revision).await?;
         swaps_ms.push(u32::try_from(from.elapsed().as_millis()).unwrap_or(u32::MAX));
         if swaps_ms.len() % 100 == 0 {
-            let (sent, _, failed) = load.counts();
-            (context.say)(&format!(
-                "{name}: {} of {rounds} swaps; {sent} calls, {failed} failed",
-                swaps_ms.len()
-            ));
+            context.progress(name, swaps_ms.len() as u64, rounds, &load);
         }
     }
     let ended = load.now_us();
     let recorded = load.stop().await?;
     let mut row = Row::new(name, bed.verdict(&recorded, &Rule::STRICT).await?);
-    row.rounds = (swaps_ms.len() as u64, rounds);
-    row.held_back = recorded.held_back;
-    row.interrupted = context.stopped();
-    row.quiet = Latency::of(&recorded.calls, 0, begun);
-    row.fault = Latency::of(&recorded.calls, begun, ended);
+    row.load(context, &recorded, (swaps_ms.len() as u64, rounds), begun..ended);
     let factor = f64::from(row.fault.p99_us) / f64::from(row.quiet.p99_us.max(1));
     row.check(
         format!("p99 at most {P99_FACTOR} × quiet"),
