@@ -55,6 +55,25 @@ pub fn sleeper() -> anyhow::Result<Vec<u8>> {
     )
 }
 
+/// Returns an actor that computes as many steps, of about a nanosecond, as its payload says (eight
+/// bytes, the lowest first), and returns it.
+///
+/// # Errors
+/// Never.
+pub fn laborer() -> anyhow::Result<Vec<u8>> {
+    guest_of(
+        "",
+        "(local $steps i64)
+         (call $guest_request (i32.const 512) (i32.const 1024))
+         (local.set $steps (i64.load (i32.const 1024)))
+         (loop $again
+           (local.set $steps (i64.sub (local.get $steps) (i64.const 1)))
+           (br_if $again (i64.gt_s (local.get $steps) (i64.const 0))))
+         (call $guest_response (i32.const 1024) (local.get $length))
+         (i32.const 1)",
+    )
+}
+
 /// Returns an actor that sleeps as long as the first eight bytes of its payload say, then writes the
 /// rest into the log of its node and answers with nothing.
 ///

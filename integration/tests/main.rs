@@ -31,6 +31,7 @@ mod join_leave;
 mod links;
 mod malformed;
 mod module_of_others;
+mod overload;
 mod registry;
 mod registry_outage;
 mod replace;
