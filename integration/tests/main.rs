@@ -20,6 +20,7 @@ mod conformance;
 mod docs;
 mod drain_fence;
 mod durable;
+mod fail_over;
 mod faults;
 mod frozen;
 mod harness;

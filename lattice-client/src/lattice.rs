@@ -9,11 +9,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::call::{LastLook, RetryBudget};
+use crate::call::{LastLook, Looker, RetryBudget, Watching, watching};
 use crate::connect::{ConnectError, ConnectOptions};
 use crate::limits;
 use crate::mux::Mux;
 use crate::pulse::Pulse;
+use crate::under_way::UnderWay;
 
 /// Whether NATS can be reached now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +39,8 @@ struct Inner {
     mux: Mux,
     retries: RetryBudget,
     last_look: LastLook,
+    watching: Watching,
+    under_way: Arc<UnderWay>,
     connection: watch::Receiver<Connection>,
     pulse: Arc<Pulse>,
     complaint: Complaint,
@@ -88,6 +91,14 @@ impl Lattice {
         tasks.spawn(mux.clone().send_all(outgoing, nats.clone(), stop.clone()));
         let pulse = Pulse::new();
         tasks.spawn(pulse.clone().run(mux.clone(), nats.clone(), state, stop.clone()));
+        let (watching, wanted) = watching();
+        let looker = Looker {
+            nats: nats.clone(),
+            lattice: name.clone(),
+            inbox: mux.prefix().to_owned(),
+            connection: connection.clone(),
+        };
+        tasks.spawn(looker.run(wanted, stop.clone()));
         let inner = Inner {
             name,
             nats,
@@ -95,6 +106,8 @@ impl Lattice {
             mux,
             retries: RetryBudget::default(),
             last_look: LastLook::default(),
+            watching,
+            under_way: UnderWay::new(),
             connection,
             pulse,
             complaint,
@@ -181,6 +194,14 @@ impl Lattice {
 
     pub(crate) fn last_look(&self) -> &LastLook {
         &self.inner.last_look
+    }
+
+    pub(crate) fn watching(&self) -> &Watching {
+        &self.inner.watching
+    }
+
+    pub(crate) fn under_way(&self) -> &Arc<UnderWay> {
+        &self.inner.under_way
     }
 
     pub(crate) fn retries(&self) -> &RetryBudget {

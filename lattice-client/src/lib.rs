@@ -31,6 +31,7 @@
 pub mod answer;
 pub mod bodies;
 pub mod call;
+mod calls_held;
 pub mod connect;
 pub mod control;
 pub mod events;
@@ -47,6 +48,7 @@ pub mod queue;
 pub mod registry;
 pub mod serve;
 mod trace;
+mod under_way;
 
 pub use call::{Answer, Call};
 pub use connect::{ConnectError, ConnectOptions};

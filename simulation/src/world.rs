@@ -65,8 +65,7 @@ pub enum Owner {
 pub enum Event {
     Action(usize),
     Call(Wish),
-    Retry { call: usize },
-    AttemptOver { call: usize, attempt: u32 },
+    CallDue { call: usize },
     MustHaveEnded { call: usize },
     Write(Write),
     Up { conn: usize, epoch: u64, up: Up },
@@ -251,8 +250,7 @@ impl World {
         match event {
             Event::Action(number) => self.act(number),
             Event::Call(wish) => self.begin_call(wish),
-            Event::Retry { call } => self.attempt(call),
-            Event::AttemptOver { call, attempt } => self.attempt_over(call, attempt),
+            Event::CallDue { call } => self.call_due(call),
             Event::MustHaveEnded { call } => self.must_have_ended(call),
             Event::Write(write) => self.write(write),
             Event::Up { conn, epoch, up } => self.at_server(conn, epoch, up),
