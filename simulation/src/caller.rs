@@ -1,5 +1,6 @@
 //! Programs that call actors, with the retries of `lattice-client`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lattice_client::call::RetryBudget;
@@ -11,6 +12,7 @@ use rand::Rng;
 
 use crate::cast::cast;
 use crate::invariant::Invariant;
+use crate::look::Look;
 use crate::net::{Message, Up};
 use crate::schedule::Time;
 use crate::world::{Break, Event, World};
@@ -42,6 +44,8 @@ pub struct Call {
     /// The attempts that an answer is awaited for.
     pub awaited: Vec<u32>,
     pub ended: Option<Result<u64, Error>>,
+    /// What looks tell of them.
+    pub looks: BTreeMap<u32, Look>,
     /// How often it was run.
     pub runs: u32,
     /// How often the server delivered it once more than it was sent.
@@ -86,6 +90,7 @@ impl World {
             wake: 0,
             awaited: Vec::new(),
             ended: None,
+            looks: BTreeMap::new(),
             runs: 0,
             duplicates: 0,
         });
@@ -111,6 +116,20 @@ impl World {
         self.trace(|| format!("call {number} attempt {attempt} of actor {}", message.actor));
         self.send(conn, Up::Call(message));
         self.wake_call(number);
+        self.will_look(number, attempt);
+    }
+
+    /// Begins another attempt beside those under way, if it is worth it.
+    pub fn maybe_another(&mut self, number: usize, attempt: u32) {
+        let now = self.now();
+        let generous = RetryBudget::default();
+        let call = &mut self.calls[number];
+        let caller = &self.callers[call.caller];
+        let budget = if self.broken == Some(Break::NoBudget) { &generous } else { &caller.budget };
+        if call.attempts.another(attempt, micros(now - call.begun), budget) {
+            self.count_retry(number);
+            self.attempt(number);
+        }
     }
 
     /// Has a call woken when there is something to decide.
@@ -128,14 +147,14 @@ impl World {
         }
         match outcome {
             Ok(revision) => self.end_call(call, Ok(revision)),
-            Err(error) => self.failed(call, attempt, Attempt::Answered(error)),
+            Err(error) => self.failed(call, attempt, &Attempt::Answered(error)),
         }
     }
 
     pub fn nobody(&mut self, call: usize, attempt: u32) {
         if self.awaits(call, attempt) {
             let target = TargetKey::Actor(cast().actors[self.calls[call].actor].clone());
-            self.failed(call, attempt, Attempt::NoResponders(target));
+            self.failed(call, attempt, &Attempt::NoResponders(target));
         }
     }
 
@@ -179,17 +198,17 @@ impl World {
         for call in waiting {
             for attempt in self.calls[call].awaited.clone() {
                 if self.awaits(call, attempt) {
-                    self.failed(call, attempt, Attempt::ConnectionLost);
+                    self.failed(call, attempt, &Attempt::ConnectionLost);
                 }
             }
         }
     }
 
-    fn awaits(&self, call: usize, attempt: u32) -> bool {
+    pub fn awaits(&self, call: usize, attempt: u32) -> bool {
         self.calls[call].awaited.contains(&attempt)
     }
 
-    fn failed(&mut self, number: usize, which: u32, attempt: Attempt) {
+    pub fn failed(&mut self, number: usize, which: u32, attempt: &Attempt) {
         let jitter = self.rng.random::<f64>();
         let now = self.now();
         let call = &mut self.calls[number];
@@ -239,6 +258,7 @@ impl World {
 
     fn end_call(&mut self, number: usize, outcome: Result<u64, Error>) {
         self.calls[number].awaited.clear();
+        self.calls[number].looks.clear();
         self.stats.calls += 1;
         if let Err(error) = &outcome {
             self.stats.failed += 1;

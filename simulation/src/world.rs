@@ -45,6 +45,8 @@ pub enum Break {
     Crowd,
     /// A call waits or is refused though a place is free.
     RefuseFree,
+    /// Nodes do not say which calls they have.
+    DenyCalls,
     /// Retries cost nothing.
     NoBudget,
     /// Nodes pass over every seventh write.
@@ -66,6 +68,8 @@ pub enum Event {
     Action(usize),
     Call(Wish),
     CallDue { call: usize },
+    Look { call: usize, attempt: u32 },
+    Looked { call: usize, attempt: u32 },
     MustHaveEnded { call: usize },
     Write(Write),
     Up { conn: usize, epoch: u64, up: Up },
@@ -251,6 +255,8 @@ impl World {
             Event::Action(number) => self.act(number),
             Event::Call(wish) => self.begin_call(wish),
             Event::CallDue { call } => self.call_due(call),
+            Event::Look { call, attempt } => self.look(call, attempt),
+            Event::Looked { call, attempt } => self.looked(call, attempt),
             Event::MustHaveEnded { call } => self.must_have_ended(call),
             Event::Write(write) => self.write(write),
             Event::Up { conn, epoch, up } => self.at_server(conn, epoch, up),

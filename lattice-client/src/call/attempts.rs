@@ -137,7 +137,7 @@ impl Attempts {
     pub fn failed(
         &mut self,
         number: u32,
-        attempt: Attempt,
+        attempt: &Attempt,
         elapsed: Duration,
         jitter: f64,
         budget: &RetryBudget,
@@ -145,10 +145,10 @@ impl Attempts {
         self.waiting = self.waiting.saturating_sub(1);
         let is_newest = number == self.made;
         self.newest_waits &= !is_newest;
-        if is_final(&attempt) {
-            return Next::GiveUp(self.told(self.policy.error(&attempt)));
+        if is_final(attempt) {
+            return Next::GiveUp(self.told(self.policy.error(attempt)));
         }
-        let error = self.policy.error(&attempt);
+        let error = self.policy.error(attempt);
         self.started |= error.started;
         // One that is newer has taken its place.
         if self.newest_waits || self.retries() {
@@ -167,7 +167,7 @@ impl Attempts {
     /// Decides what follows when nobody is left who could answer any attempt that is waited for.
     pub fn all_gone(
         &mut self,
-        gone: Attempt,
+        gone: &Attempt,
         elapsed: Duration,
         jitter: f64,
         budget: &RetryBudget,

@@ -71,10 +71,10 @@ impl Lattice {
                     return Ok(Answer { attempts: attempts.made(), ..answer });
                 }
                 Event::Ended(number, Err(attempt)) if end(&mut live, number) => {
-                    attempts.failed(number, attempt, elapsed, jitter, retries)
+                    attempts.failed(number, &attempt, elapsed, jitter, retries)
                 }
                 Event::Looked(number, Verdict::Gone) if end(&mut live, number) => {
-                    attempts.failed(number, gone(), elapsed, jitter, retries)
+                    attempts.failed(number, &gone(), elapsed, jitter, retries)
                 }
                 Event::Looked(number, Verdict::Another) => {
                     begins = attempts.another(number, elapsed, retries);
@@ -85,7 +85,7 @@ impl Lattice {
                 Event::AllGone => {
                     all_gone.set(self.all_gone(request));
                     live.clear();
-                    attempts.all_gone(gone(), elapsed, jitter, retries)
+                    attempts.all_gone(&gone(), elapsed, jitter, retries)
                 }
                 Event::Clock => {
                     if look_at.is_some_and(|at| at <= elapsed) {

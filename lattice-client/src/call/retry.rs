@@ -98,7 +98,7 @@ impl Policy {
     /// Decides after attempt number `attempts` (from 1). `jitter` is in 0..1.
     pub fn next(
         &self,
-        attempt: Attempt,
+        attempt: &Attempt,
         attempts: u32,
         elapsed: Duration,
         jitter: f64,
@@ -106,8 +106,8 @@ impl Policy {
     ) -> Next {
         // Where nobody listens nobody has work with another attempt.
         let free = matches!(attempt, Attempt::NoResponders(_));
-        let error = self.error(&attempt);
-        let again = match &attempt {
+        let error = self.error(attempt);
+        let again = match attempt {
             Attempt::Answered(error) => {
                 let passing =
                     matches!(error.code, ErrorCode::Busy | ErrorCode::Draining | ErrorCode::Stale);
@@ -181,7 +181,7 @@ mod tests {
         Policy { idempotent, timeout: Duration::from_secs(2) }
     }
 
-    fn decide(idempotent: bool, attempt: Attempt, elapsed: Duration) -> Next {
+    fn decide(idempotent: bool, attempt: &Attempt, elapsed: Duration) -> Next {
         policy(idempotent).next(attempt, 1, elapsed, 0.5, &RetryBudget::default())
     }
 
@@ -200,9 +200,9 @@ mod tests {
     #[test]
     fn what_did_not_start_is_tried_again_within_the_time() {
         for code in [ErrorCode::Busy, ErrorCode::Draining, ErrorCode::Stale] {
-            assert!(matches!(decide(false, answered(code, false), NOW), Next::RetryAfter(_)));
+            assert!(matches!(decide(false, &answered(code, false), NOW), Next::RetryAfter(_)));
             let late = Duration::from_secs(2);
-            assert!(matches!(decide(false, answered(code, false), late), Next::GiveUp(_)));
+            assert!(matches!(decide(false, &answered(code, false), late), Next::GiveUp(_)));
         }
     }
 
@@ -213,7 +213,7 @@ mod tests {
                 continue;
             }
             for started in [false, true] {
-                let next = decide(true, answered(code, started), NOW);
+                let next = decide(true, &answered(code, started), NOW);
                 assert!(matches!(next, Next::GiveUp(_)), "{code} {started}");
             }
         }
@@ -222,25 +222,25 @@ mod tests {
     #[test]
     fn an_unknown_outcome_is_tried_again_only_where_the_call_is_idempotent() {
         for attempt in [Attempt::ConnectionLost, timed_out()] {
-            assert!(matches!(decide(false, attempt.clone(), NOW), Next::GiveUp(e) if e.started));
-            assert!(matches!(decide(true, attempt, NOW), Next::RetryAfter(_)));
+            assert!(matches!(decide(false, &attempt, NOW), Next::GiveUp(e) if e.started));
+            assert!(matches!(decide(true, &attempt, NOW), Next::RetryAfter(_)));
         }
     }
 
     #[test]
     fn nobody_listening_is_tried_again_for_a_while_only() {
         let nobody = Attempt::NoResponders(target());
-        assert!(matches!(decide(false, nobody.clone(), NOW), Next::RetryAfter(_)));
+        assert!(matches!(decide(false, &nobody, NOW), Next::RetryAfter(_)));
         let window = Duration::from_millis(limits::NO_RESPONDERS_WAIT_MS);
-        let Next::GiveUp(error) = decide(false, nobody, window) else { panic!("still trying") };
+        let Next::GiveUp(error) = decide(false, &nobody, window) else { panic!("still trying") };
         assert_eq!((error.code, error.started), (ErrorCode::NotFound, false));
     }
 
     #[test]
     fn an_empty_budget_ends_the_retries_and_calls_earn_new_ones() {
         let budget = RetryBudget::default();
-        let retry = || policy(false).next(answered(ErrorCode::Busy, false), 1, NOW, 0.0, &budget);
-        let nobody = || policy(false).next(Attempt::NoResponders(target()), 1, NOW, 0.0, &budget);
+        let retry = || policy(false).next(&answered(ErrorCode::Busy, false), 1, NOW, 0.0, &budget);
+        let nobody = || policy(false).next(&Attempt::NoResponders(target()), 1, NOW, 0.0, &budget);
         for _ in 0..limits::RETRY_BUDGET_MAX {
             assert!(matches!(retry(), Next::RetryAfter(_)));
         }

@@ -35,16 +35,16 @@ pub enum Verdict {
 
 /// What looks have told of one attempt so far.
 #[derive(Clone, Debug)]
-pub struct Watch {
+pub struct Watch<N = NodeKey> {
     /// Whether everybody who may have it says so when asked.
     all_answer: bool,
-    holder: Option<NodeKey>,
+    holder: Option<N>,
     /// Looks in a row that found nobody who has it.
     missed: u32,
     gone: bool,
 }
 
-impl Watch {
+impl<N: Clone + PartialEq> Watch<N> {
     /// Begins to watch an attempt to call `target`. Nodes say which calls they have; a provider may be
     /// written in a language whose programs do not.
     pub fn new(target: &TargetKey) -> Self {
@@ -53,12 +53,12 @@ impl Watch {
     }
 
     /// Returns who said last that it has the attempt: from then on it alone is asked.
-    pub fn holder(&self) -> Option<&NodeKey> {
+    pub fn holder(&self) -> Option<&N> {
         self.holder.as_ref()
     }
 
     /// Takes in that `node` says it has the attempt.
-    pub fn claimed(&mut self, node: &NodeKey) {
+    pub fn claimed(&mut self, node: &N) {
         if self.holder.as_ref() != Some(node) {
             self.holder = Some(node.clone());
         }

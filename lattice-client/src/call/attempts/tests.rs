@@ -75,8 +75,8 @@ fn an_attempt_that_fails_is_followed_by_one_and_no_more() {
     attempts.begin(SECOND);
     // The newest waits: nothing follows from the end of an earlier one.
     let gone = || Attempt::Gone(target());
-    assert_eq!(attempts.failed(1, gone(), SECOND, 0.0, &budget), Next::Wait);
-    let next = attempts.failed(2, gone(), SECOND, 0.0, &budget);
+    assert_eq!(attempts.failed(1, &gone(), SECOND, 0.0, &budget), Next::Wait);
+    let next = attempts.failed(2, &gone(), SECOND, 0.0, &budget);
     let Next::RetryAfter(pause) = next else { panic!("{next:?}") };
     assert_eq!(attempts.next_at(), SECOND + pause);
     assert!(!attempts.another(2, SECOND + pause, &budget));
@@ -87,7 +87,7 @@ fn an_attempt_that_fails_is_followed_by_one_and_no_more() {
 fn all_attempts_that_fail_together_are_followed_by_one() {
     let (mut attempts, budget) = (begun(true), RetryBudget::default());
     attempts.begin(SECOND);
-    let mut fail = |number| attempts.failed(number, Attempt::ConnectionLost, SECOND, 0.0, &budget);
+    let mut fail = |number| attempts.failed(number, &Attempt::ConnectionLost, SECOND, 0.0, &budget);
     assert!(matches!(fail(2), Next::RetryAfter(_)));
     assert_eq!(fail(1), Next::Wait);
 }
@@ -97,8 +97,8 @@ fn whoever_still_waits_is_not_given_up_for_another_attempt() {
     let (mut attempts, budget) = (begun(true), RetryBudget::default());
     attempts.begin(SECOND);
     let nobody = Attempt::NoResponders(target());
-    assert_eq!(attempts.failed(2, nobody.clone(), SECOND, 0.0, &budget), Next::Wait);
-    let Next::GiveUp(error) = attempts.failed(1, nobody, SECOND, 0.0, &budget) else {
+    assert_eq!(attempts.failed(2, &nobody, SECOND, 0.0, &budget), Next::Wait);
+    let Next::GiveUp(error) = attempts.failed(1, &nobody, SECOND, 0.0, &budget) else {
         panic!("nobody is waited for")
     };
     assert!(!error.started);
@@ -109,7 +109,7 @@ fn an_answer_that_every_attempt_would_get_is_final() {
     let (mut attempts, budget) = (begun(true), RetryBudget::default());
     attempts.begin(SECOND);
     let denied = answered(ErrorCode::Unauthorized);
-    let Next::GiveUp(error) = attempts.failed(2, denied, SECOND, 0.0, &budget) else {
+    let Next::GiveUp(error) = attempts.failed(2, &denied, SECOND, 0.0, &budget) else {
         panic!("it is final")
     };
     assert!(error.started, "the other attempt may have run");
@@ -118,11 +118,11 @@ fn an_answer_that_every_attempt_would_get_is_final() {
 #[test]
 fn what_may_have_run_in_an_earlier_attempt_may_have_run() {
     let (mut attempts, budget) = (begun(true), RetryBudget::default());
-    let next = attempts.failed(1, Attempt::Gone(target()), SECOND, 0.0, &budget);
+    let next = attempts.failed(1, &Attempt::Gone(target()), SECOND, 0.0, &budget);
     assert!(matches!(next, Next::RetryAfter(_)));
     attempts.begin(SECOND);
     let nobody = Attempt::NoResponders(target());
-    let Next::GiveUp(error) = attempts.failed(2, nobody, SECOND, 0.0, &budget) else {
+    let Next::GiveUp(error) = attempts.failed(2, &nobody, SECOND, 0.0, &budget) else {
         panic!("nobody has been there for too long")
     };
     assert_eq!((error.code, error.started), (ErrorCode::NotFound, true));
@@ -131,11 +131,11 @@ fn what_may_have_run_in_an_earlier_attempt_may_have_run() {
 #[test]
 fn where_nobody_is_left_all_attempts_have_failed() {
     let (mut attempts, budget) = (begun(false), RetryBudget::default());
-    let next = attempts.all_gone(Attempt::Gone(target()), SECOND, 0.0, &budget);
+    let next = attempts.all_gone(&Attempt::Gone(target()), SECOND, 0.0, &budget);
     assert!(matches!(next, Next::GiveUp(error) if error.started));
     let mut attempts = begun(true);
     attempts.begin(SECOND);
-    let mut gone = || attempts.all_gone(Attempt::Gone(target()), SECOND, 0.0, &budget);
+    let mut gone = || attempts.all_gone(&Attempt::Gone(target()), SECOND, 0.0, &budget);
     assert!(matches!(gone(), Next::RetryAfter(_)));
     assert_eq!(gone(), Next::Wait, "one follows already");
 }
