@@ -66,13 +66,15 @@ pub(crate) struct Looks<W> {
     /// Everybody is not asked before.
     everybody_from: Duration,
     turned: Duration,
+    /// Whether anybody has ever answered: this client may not be allowed to ask.
+    heard: bool,
 }
 
 impl<W: Clone> Looks<W> {
     pub fn new() -> Self {
         let [everybody_from, turned] = [Duration::ZERO; 2];
         let (calls, due, asked) = Default::default();
-        Self { calls, due, asked, next_question: 0, everybody_from, turned }
+        Self { calls, due, asked, next_question: 0, everybody_from, turned, heard: false }
     }
 
     /// Watches a call from `now` on.
@@ -95,6 +97,7 @@ impl<W: Clone> Looks<W> {
             return;
         }
         asked.answers += 1;
+        self.heard = true;
         asked.unread |= told.unread;
         for at in &told.held {
             let token = usize::try_from(*at).ok().and_then(|at| asked.calls.get(at));
@@ -147,11 +150,12 @@ impl<W: Clone> Looks<W> {
                 self.calls.remove(&token);
                 continue;
             }
+            let heard = self.heard;
             entry.due = match entry.asked.take().and_then(|number| {
                 self.asked.get(&number).map(|asked| (asked, entry.claimed_in == Some(number)))
             }) {
                 Some((asked, claimed)) => {
-                    let verdict = entry.watch.looked(seen(asked, claimed));
+                    let verdict = entry.watch.looked(seen(asked, claimed, heard));
                     if verdict != Verdict::Wait {
                         verdicts.push((entry.who.clone(), verdict));
                     }
@@ -234,11 +238,12 @@ impl Asks {
 }
 
 /// Returns what a question told of a call that was claimed in its answers, or not.
-fn seen(asked: &Asked, claimed: bool) -> Seen {
+fn seen(asked: &Asked, claimed: bool, heard: bool) -> Seen {
     match asked {
         _ if claimed => Seen::Held,
         Asked { nobody_there: true, .. } => Seen::NoResponders,
-        Asked { answers: 0, .. } => Seen::Silence,
+        Asked { answers: 0, .. } if heard => Seen::Silence,
+        Asked { answers: 0, .. } => Seen::Unread,
         Asked { unread: true, .. } => Seen::Unread,
         _ => Seen::Nobody,
     }

@@ -94,6 +94,12 @@ fn a_frozen_holder_is_silent_and_never_gone() {
 }
 
 #[test]
+fn where_nobody_has_ever_answered_nothing_follows_from_silence() {
+    let mut looks = watching([7]);
+    assert_eq!(run(&mut looks, 5_000 * MS, |_| Some(Vec::new())), []);
+}
+
+#[test]
 fn what_the_wrong_node_says_of_a_holders_calls_does_not_count() {
     let (mut looks, holder, other) = (watching([7]), node(), node());
     run(&mut looks, 60 * MS, |_| Some(vec![told(&holder, &[0])]));
