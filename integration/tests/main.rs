@@ -22,6 +22,7 @@ mod corpus;
 mod docs;
 mod drain_fence;
 mod durable;
+mod fail_over;
 mod faults;
 mod frozen;
 mod harness;

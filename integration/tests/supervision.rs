@@ -11,7 +11,10 @@ use integration::http_load::{HttpLoad, HttpTally};
 use integration::load::{Load, LoadOptions};
 use integration::publisher::Publisher;
 use integration::testbed::{SOON, Testbed};
-use lattice_protocol::keys::ProviderKey;
+use lattice_client::Call;
+use lattice_protocol::ErrorCode;
+use lattice_protocol::contract::{Message, keyvalue};
+use lattice_protocol::keys::{ActorKey, ProviderKey};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -48,8 +51,8 @@ impl Supervised {
         Self { bed, redis, nodes: started, http, user }
     }
 
-    /// Deploys the counter and links it to the supervised provider.
-    async fn count(&self) {
+    /// Deploys the counter and links it to the supervised provider; returns its key.
+    async fn count(&self) -> ActorKey {
         let counter = Publisher::new(self.bed.lattice(), "counter").await.unwrap();
         let wasm = actor_module_bytes("counter").unwrap();
         let signed = counter.sign(&wasm, 1, &["mesh:http", "mesh:keyvalue"]).unwrap();
@@ -60,6 +63,7 @@ impl Supervised {
         let url = format!("url={}", self.redis.url());
         let link = ["link", "put", key, "mesh:keyvalue", "redis", "--config", &url];
         self.user.ok(&link).await.unwrap();
+        counter.key().clone()
     }
 
     async fn run_provider(&self) {
@@ -173,6 +177,48 @@ async fn of_two_instances_the_death_of_one_loses_at_most_its_calls_in_flight() {
     let tally = load.stop().await.unwrap();
     println!("{} of {} requests lost", tally.failed, tally.requests);
     assert!(tally.failed <= CONNECTIONS as u64, "{} lost: {:?}", tally.failed, tally.errors);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_instances_the_death_of_one_is_told_to_whom_it_owed_an_answer() {
+    const CALLS: usize = 16;
+    let mut supervised = Supervised::start(2).await;
+    supervised.run_provider().await;
+    let counter = supervised.count().await;
+    let provider = supervised.provider().await["key"].as_str().unwrap().to_owned();
+    let provider: ProviderKey = provider.parse().unwrap();
+    let pids = supervised.pids().await;
+    // While Redis stands still both have calls, for which they wait.
+    supervised.redis.process().unwrap().freeze().await.unwrap();
+    let calls = (0..CALLS).map(|_| {
+        let get = keyvalue::Key { key: "x".to_owned() }.encode().unwrap();
+        let mut call = Call::new(provider.clone(), keyvalue::operation::GET, get).timeout(SOON);
+        call.origin = Some(counter.as_str().to_owned());
+        let lattice = supervised.bed.lattice().clone();
+        tokio::spawn(async move { (lattice.call(call).await, Instant::now()) })
+    });
+    let calls: Vec<_> = calls.collect();
+    // As long as it takes that somebody is known to have each of them.
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    kill(Pid::from_raw(pids[0]), Signal::SIGKILL).unwrap();
+    let killed = Instant::now();
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    supervised.redis.process().unwrap().thaw().unwrap();
+    let (mut answered, mut told) = (0, 0);
+    for call in calls {
+        let (outcome, at) = call.await.unwrap();
+        match outcome {
+            Ok(_) => answered += 1,
+            Err(error) => {
+                assert_eq!((error.code, error.started), (ErrorCode::NotFound, true), "{error}");
+                let took = at - killed;
+                assert!(took <= Duration::from_secs(1), "told only after {took:?}");
+                told += 1;
+            }
+        }
+    }
+    println!("{answered} answered, {told} told of the death");
+    assert!(answered > 0 && told > 0, "{answered} answered, {told} told");
 }
 
 #[tokio::test(flavor = "multi_thread")]

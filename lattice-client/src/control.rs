@@ -13,6 +13,7 @@ use lattice_protocol::keys::NodeKey;
 use lattice_protocol::subjects::{self, ControlVerb, Subject};
 use lattice_protocol::{Error, ErrorCode};
 
+use crate::calls_held::WithCalls;
 use crate::lattice::Lattice;
 use crate::limits;
 use crate::mux::RequestError;
@@ -33,7 +34,8 @@ impl Controls {
 }
 
 impl Lattice {
-    /// Has what is asked of `node`, and of every node, handled by `handler`.
+    /// Has what is asked of `node`, and of every node, handled by `handler`, but for which calls it has:
+    /// that is answered here.
     ///
     /// # Errors
     /// [`ServeError`] when a subscription can't be made.
@@ -47,6 +49,8 @@ impl Lattice {
             queue_group: None,
             in_flight_max: limits::CONTROLS_IN_FLIGHT_MAX,
         };
+        let handler = WithCalls { lattice: self.clone(), node: node.clone(), others: handler };
+        let handler = Arc::new(handler);
         let own = options(subjects::node_controls(self.name(), node));
         let every = options(subjects::every_node_controls(self.name()));
         Ok(Controls {

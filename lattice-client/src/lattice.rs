@@ -9,11 +9,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::call::{LastLook, Paces, RetryBudget};
+use crate::call::{LastLook, Looker, Paces, RetryBudget, Watching, watching};
 use crate::connect::{ConnectError, ConnectOptions};
 use crate::limits;
 use crate::mux::Mux;
 use crate::pulse::Pulse;
+use crate::under_way::UnderWay;
 
 /// Whether NATS can be reached now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +66,8 @@ struct Inner {
     retries: RetryBudget,
     last_look: LastLook,
     paces: Paces,
+    watching: Watching,
+    under_way: Arc<UnderWay>,
     connection: watch::Receiver<Connection>,
     pulse: Arc<Pulse>,
     complaint: Complaint,
@@ -115,6 +118,14 @@ impl Lattice {
         tasks.spawn(mux.clone().send_all(outgoing, nats.clone(), stop.clone()));
         let pulse = Pulse::new();
         tasks.spawn(pulse.clone().run(mux.clone(), nats.clone(), state, stop.clone()));
+        let (watching, wanted) = watching();
+        let looker = Looker {
+            nats: nats.clone(),
+            lattice: name.clone(),
+            inbox: mux.prefix().to_owned(),
+            connection: connection.clone(),
+        };
+        tasks.spawn(looker.run(wanted, stop.clone()));
         let inner = Inner {
             name,
             nats,
@@ -123,6 +134,8 @@ impl Lattice {
             retries: RetryBudget::default(),
             last_look: LastLook::default(),
             paces: Paces::default(),
+            watching,
+            under_way: UnderWay::new(),
             connection,
             pulse,
             complaint,
@@ -213,6 +226,14 @@ impl Lattice {
 
     pub(crate) fn paces(&self) -> &Paces {
         &self.inner.paces
+    }
+
+    pub(crate) fn watching(&self) -> &Watching {
+        &self.inner.watching
+    }
+
+    pub(crate) fn under_way(&self) -> &Arc<UnderWay> {
+        &self.inner.under_way
     }
 
     pub(crate) fn retries(&self) -> &RetryBudget {

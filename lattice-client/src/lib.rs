@@ -32,6 +32,7 @@ pub mod answer;
 pub mod backlog;
 mod bodies;
 pub mod call;
+mod calls_held;
 pub mod connect;
 pub mod control;
 pub mod events;
@@ -49,6 +50,7 @@ pub mod registry;
 pub mod serve;
 pub mod standing;
 mod trace;
+mod under_way;
 
 pub use call::{Answer, Call};
 pub use connect::{ConnectError, ConnectOptions};

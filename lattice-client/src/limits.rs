@@ -38,6 +38,42 @@ pub const RETRY_PAUSE_FIRST_MS: u64 = 2;
 pub const RETRY_PAUSE_MAX_MS: u64 = 100;
 /// How long a call without any responder is tried again before it fails with `not_found`.
 pub const NO_RESPONDERS_WAIT_MS: u64 = 500;
+/// How long an answer is waited for before others are asked who has the call.
+pub const LOOK_AFTER_MS: u64 = 200;
+/// How often that is asked then.
+pub const LOOK_INTERVAL_MS: u64 = 200;
+/// Time that answers to a question have before conclusions are drawn.
+pub const LOOK_WAIT_MS: u64 = 100;
+/// Shortest time between two rounds of questions, each of all calls that are due.
+pub const LOOK_TICK_MS: u64 = 50;
+/// Shortest time between two questions to everybody.
+pub const LOOK_EVERYBODY_INTERVAL_MS: u64 = 100;
+/// Answers a second for which everybody is asked; the more there are who answer, the less often.
+pub const LOOK_ANSWERS_PER_S_MAX: u64 = 1_000;
+/// How long answers to a question still count.
+pub const LOOK_ANSWERS_KEPT_MS: u64 = 2_000;
+/// Calls that one round is about.
+pub const LOOK_TURN_CALLS_MAX: usize = 5_000;
+/// Looks in a row after which a call that nobody has is given up.
+pub const LOOKS_UNCLAIMED: u32 = 3;
+/// Looks in a row after which a call is given up that its holder has no more, or whose holder is not
+/// there.
+pub const LOOKS_LOST: u32 = 2;
+/// Attempts to watch that may wait to be taken up.
+pub const WATCHED_QUEUE_CAPACITY: usize = 4_096;
+/// Verdicts of looks that may wait for one call.
+pub const VERDICTS_CAPACITY: usize = 32;
+/// Shortest time between two attempts of one call that wait beside each other because of looks.
+pub const HEDGE_INTERVAL_MS: u64 = 200;
+/// Attempts of one call that begin beside others because of looks.
+pub const HEDGES_MAX: u32 = 20;
+/// Time that a process has to read what waits before it answers which calls it has; less than
+/// [`LOOK_WAIT_MS`].
+pub const READ_UP_MS: u64 = 40;
+/// How often it looks meanwhile whether it has.
+pub const READ_UP_INTERVAL_MS: u64 = 5;
+/// Parts of the list of calls under way, each behind a lock of its own.
+pub const UNDER_WAY_SHARDS: usize = 16;
 /// How long a provider may owe an answer before it is looked for, and how often then.
 pub const GONE_LOOK_INTERVAL_MS: u64 = 400;
 /// Time that those who may still have the call have to say so.
@@ -58,7 +94,7 @@ pub const PACE_SHRINK_PAUSE_MS: u64 = 20;
 pub const PACE_FORGET_MS: u64 = 5_000;
 /// Targets whose calls are held back at once.
 pub const PACED_TARGETS_MAX: usize = 1_024;
-/// Part of its budget that an idempotent call waits for one attempt before it tries another.
+/// Part of its budget that an idempotent call waits for one attempt before it begins another beside it.
 pub const IDEMPOTENT_ATTEMPT_FRACTION: u32 = 3;
 /// Shortest time that an attempt of an idempotent call gets, if its budget has that much.
 pub const IDEMPOTENT_ATTEMPT_MIN_MS: u64 = 250;

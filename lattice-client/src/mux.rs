@@ -128,6 +128,16 @@ impl Mux {
         }
     }
 
+    /// Returns what the reply subjects of all requests begin with; their tokens follow.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.shared.prefix
+    }
+
+    /// Returns a token for a request.
+    pub(crate) fn token(&self) -> u64 {
+        self.shared.next.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// Publishes `payload` and waits for its reply, without a bound of its own: callers bring one.
     pub(crate) async fn request(
         &self,
@@ -136,7 +146,18 @@ impl Mux {
         headers: Option<HeaderMap>,
         payload: Bytes,
     ) -> Result<Message, RequestError> {
-        let token = self.shared.next.fetch_add(1, Ordering::Relaxed);
+        self.request_as(self.token(), nats, subject, headers, payload).await
+    }
+
+    /// The same with a token that was taken before.
+    pub(crate) async fn request_as(
+        &self,
+        token: u64,
+        nats: &Client,
+        subject: Subject,
+        headers: Option<HeaderMap>,
+        payload: Bytes,
+    ) -> Result<Message, RequestError> {
         let (sender, receiver) = oneshot::channel();
         let others = {
             let mut waiting = self.shared.waiting();
@@ -165,7 +186,7 @@ impl Mux {
     /// Publishes to this very inbox and waits for it to come back: everything that the server
     /// sent to this connection before has then been read.
     pub(crate) async fn fence(&self, nats: &Client) -> Result<(), RequestError> {
-        let token = self.shared.next.fetch_add(1, Ordering::Relaxed);
+        let token = self.token();
         let (sender, receiver) = oneshot::channel();
         self.shared.waiting().insert(token, sender);
         let _entry = Entry { shared: &self.shared, token };

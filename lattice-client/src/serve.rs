@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_nats::{Message, Subscriber};
+use async_nats::{Message, Subject, Subscriber};
 use futures_util::{FutureExt, StreamExt};
 use tokio::task::coop::has_budget_remaining;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,7 @@ use crate::backlog::Backlog;
 use crate::lattice::Lattice;
 use crate::outbox::let_others_run;
 use crate::pulse::Pulse;
+use crate::under_way::{Reader, UnderWay};
 use crate::{fence, limits};
 
 /// The messages of a subscription that wait.
@@ -23,20 +24,26 @@ struct Queue {
     subscriber: Subscriber,
     /// When none waited last.
     emptied: Instant,
+    /// What is told of it to callers who ask whether this client has their calls.
+    reader: Option<Reader>,
 }
 
 impl Queue {
     /// Waits for the next message, and notes when none waited.
     async fn next(&mut self) -> Option<Message> {
-        let Self { subscriber, emptied } = self;
+        let Self { subscriber, emptied, reader } = self;
         let mut waited = false;
         poll_fn(|context| {
             let polled = subscriber.poll_next_unpin(context);
             if polled.is_pending() {
                 // A task that has used up its turn is told that nothing is there.
-                waited |= has_budget_remaining();
+                if has_budget_remaining() {
+                    waited = true;
+                    reader.iter().for_each(Reader::waits);
+                }
             } else if waited {
                 *emptied = Instant::now();
+                reader.iter().for_each(Reader::takes);
             }
             polled
         })
@@ -121,6 +128,8 @@ impl Lattice {
         handler: Arc<H>,
     ) -> Result<Serving, ServeError> {
         let ServeOptions { subject, queue_group, in_flight_max } = options;
+        // Calls are shared by a queue group; what everybody hears is no call.
+        let reader = queue_group.is_some().then(|| self.under_way().reader());
         let subscriber = match queue_group {
             Some(group) => self.nats().queue_subscribe(subject.clone(), group).await,
             None => self.nats().subscribe(subject.clone()).await,
@@ -132,8 +141,9 @@ impl Lattice {
         let handlers = TaskTracker::new();
         let pulse = self.pulse();
         let stop = CancellationToken::new();
-        let run = Run { handler, handlers: handlers.clone(), in_flight_max, pulse };
-        let queue = Queue { subscriber, emptied: Instant::now() };
+        let under_way = self.under_way().clone();
+        let run = Run { handler, handlers: handlers.clone(), in_flight_max, pulse, under_way };
+        let queue = Queue { subscriber, emptied: Instant::now(), reader };
         let reader = tokio::spawn(read(run.clone(), queue, stop.clone()));
         Ok(Serving {
             lattice: self.clone(),
@@ -142,7 +152,7 @@ impl Lattice {
             handlers,
             // Each as a task: however many there are, the bound of the drain holds.
             dispatch: Box::new(move |message, emptied| {
-                tokio::spawn(run.work(run.take(message, emptied)));
+                run.spawn(run.take(message, emptied));
             }),
         })
     }
@@ -177,7 +187,9 @@ impl Serving {
 
 /// Leaves the subscription; returns whether all that the server had sent was read.
 async fn leave(lattice: &Lattice, queue: Queue, dispatch: &Dispatch) -> bool {
-    let Queue { mut subscriber, emptied } = queue;
+    let Queue { mut subscriber, emptied, reader } = queue;
+    // Nobody is told that all is read until it is.
+    reader.iter().for_each(Reader::takes);
     // What arrives meanwhile waits in the subscription: one round trip at most.
     let fenced = fence::stop_sending(lattice, &mut subscriber).await;
     loop {
@@ -203,13 +215,15 @@ struct Run<H> {
     handlers: TaskTracker,
     in_flight_max: usize,
     pulse: Arc<Pulse>,
+    under_way: Arc<UnderWay>,
 }
 
 impl<H> Clone for Run<H> {
     fn clone(&self) -> Self {
-        let Self { handler, handlers, in_flight_max, pulse } = self;
+        let Self { handler, handlers, in_flight_max, pulse, under_way } = self;
         let (handler, handlers, pulse) = (handler.clone(), handlers.clone(), pulse.clone());
-        Self { handler, handlers, in_flight_max: *in_flight_max, pulse }
+        let (in_flight_max, under_way) = (*in_flight_max, under_way.clone());
+        Self { handler, handlers, in_flight_max, pulse, under_way }
     }
 }
 
@@ -234,10 +248,24 @@ impl<H: Handler> Run<H> {
     /// Handles a message as far as that goes without waiting; what then waits goes on as a task of
     /// its own. Most calls end at once and never become one.
     fn begin(&self, taken: Taken) {
+        let reply = taken.delivery.message.reply.clone();
         let mut work = Box::pin(self.work(taken));
         if (&mut work).now_or_never().is_none() {
-            tokio::spawn(work);
+            self.go_on(reply, work);
         }
+    }
+
+    /// Handles a message as a task of its own.
+    fn spawn(&self, taken: Taken) {
+        self.go_on(taken.delivery.message.reply.clone(), self.work(taken));
+    }
+
+    fn go_on(&self, reply: Option<Subject>, work: impl Future<Output = ()> + Send + 'static) {
+        let held = self.under_way.hold(reply);
+        tokio::spawn(async move {
+            work.await;
+            drop(held);
+        });
     }
 
     /// Begins messages that wait together, one after the other: neither a task nor another thread
@@ -248,8 +276,11 @@ impl<H: Handler> Run<H> {
     fn begin_all(&self, mut batch: Vec<Taken>) {
         while batch.len() > limits::CHUNK_MESSAGES_MAX {
             let rest = batch.split_off(batch.len() - limits::CHUNK_MESSAGES_MAX);
-            let run = self.clone();
-            tokio::spawn(async move { run.begin_chunk(rest) });
+            let (run, unbegun) = (self.clone(), self.under_way.batch());
+            tokio::spawn(async move {
+                run.begin_chunk(rest);
+                drop(unbegun);
+            });
         }
         self.begin_chunk(batch);
     }
@@ -262,7 +293,7 @@ impl<H: Handler> Run<H> {
             if begun.elapsed() < Duration::from_micros(limits::CHUNK_MAX_US) {
                 self.begin(taken);
             } else {
-                tokio::spawn(self.work(taken));
+                self.spawn(taken);
             }
         }
     }
@@ -326,7 +357,7 @@ async fn read<H: Handler>(run: Run<H>, mut queue: Queue, stop: CancellationToken
         }
         if stop.is_cancelled() {
             while let Some((taken, _)) = backlog.pop(Instant::now()) {
-                tokio::spawn(run.work(taken));
+                run.spawn(taken);
             }
             return queue;
         }

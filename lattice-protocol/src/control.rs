@@ -8,8 +8,9 @@
 //! | `health` | empty | [`Ack`]: its error says what is wrong |
 //! | `providers` | empty | [`Providers`] |
 //! | `link` | [`AskLink`] | [`LinkState::Working`] at once, then one of the others |
+//! | `calls` | [`AskCalls`] | [`CallsHeld`] |
 //!
-//! A provider that runs in a process of its own answers the last three. It has a node key as a node
+//! A provider that runs in a process of its own answers the last four. It has a node key as a node
 //! has: that of this process, another one after each start.
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::codec::{self, DecodeError, EncodeError};
 use crate::error::Error;
 use crate::keys::{ActorKey, NodeKey, ProviderKey};
+use crate::limits;
 use crate::names::{ContractName, Digest, LinkName};
 use crate::presence::Heartbeat;
 use crate::record::ActorRecord;
@@ -230,6 +232,70 @@ impl LinkState {
         match self {
             Self::Working { node } | Self::Ready { node, .. } | Self::Refused { node, .. } => node,
         }
+    }
+}
+
+/// Asks which of some calls a process has: it has read them, and not answered yet.
+///
+/// A call is named by its reply subject, which no other call has: `inbox` and one of `calls`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskCalls {
+    /// What the reply subjects of all these calls begin with.
+    pub inbox: String,
+    /// How each of them ends; at most [`CALLS_ASKED_MAX`](crate::limits::CALLS_ASKED_MAX).
+    pub calls: Vec<String>,
+}
+
+impl AskCalls {
+    /// Encodes the message for the wire.
+    ///
+    /// # Errors
+    /// [`EncodeError`]; not seen to happen.
+    pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        codec::encode(self)
+    }
+
+    /// Decodes the message.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when the bytes are no such message, or ask for too many calls.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let ask: Self = codec::decode(bytes)?;
+        codec::at_most(limits::CALLS_ASKED_MAX, "calls", ask.calls.len())?;
+        Ok(ask)
+    }
+}
+
+/// The calls of a question that a process has; it answers too where it has none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallsHeld {
+    /// The node, or the provider's process.
+    pub node: NodeKey,
+    /// Where those that it has stand among the calls of the question, counted from 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<u32>,
+    /// Whether it may have more of them: it has not read all that had reached it before the question.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unread: bool,
+}
+
+impl CallsHeld {
+    /// Encodes the message for the wire.
+    ///
+    /// # Errors
+    /// [`EncodeError`]; not seen to happen.
+    pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        codec::encode(self)
+    }
+
+    /// Decodes the message.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when the bytes are no such message, or name more calls than can be asked for.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let told: Self = codec::decode(bytes)?;
+        codec::at_most(limits::CALLS_ASKED_MAX, "calls", told.held.len())?;
+        Ok(told)
     }
 }
 

@@ -61,6 +61,9 @@ pub const HEARTBEAT_ACTORS_MAX: usize = 1_000;
 /// Refused links that a provider names; the rest are in its log.
 pub const REFUSED_LINKS_MAX: usize = 100;
 
+/// Calls that one question asks for, whether somebody has them.
+pub const CALLS_ASKED_MAX: usize = 1_000;
+
 /// Calls of one actor that run at once on one node, where its record names no other number.
 pub const ACTOR_CONCURRENCY_DEFAULT: u32 = 256;
 /// Most calls of one actor that a record may ask to run at once on one node.

@@ -84,6 +84,8 @@ pub enum ControlVerb {
     Providers,
     /// How far its providers are with a link.
     Link,
+    /// Which of some calls it has.
+    Calls,
 }
 
 impl ControlVerb {
@@ -96,6 +98,7 @@ impl ControlVerb {
         ControlVerb::Health,
         ControlVerb::Providers,
         ControlVerb::Link,
+        ControlVerb::Calls,
     ];
 
     /// Returns the verb as a token.
@@ -108,6 +111,7 @@ impl ControlVerb {
             ControlVerb::Health => "health",
             ControlVerb::Providers => "providers",
             ControlVerb::Link => "link",
+            ControlVerb::Calls => "calls",
         }
     }
 }

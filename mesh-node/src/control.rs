@@ -173,6 +173,8 @@ impl Handler for ControlHandler {
                 self.reply(&message, self.shared.providers_told().await.encode()).await;
             }
             ControlVerb::Link => self.link(&message).await,
+            // Answered by `lattice-client`.
+            ControlVerb::Calls => {}
         }
     }
 

@@ -28,6 +28,7 @@ mod check;
 mod host;
 pub mod invariant;
 pub mod limits;
+mod look;
 mod net;
 mod node;
 mod operator;

@@ -6,6 +6,7 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 
 use crate::limits;
+use crate::look::{Question, Told};
 use crate::schedule::{MS, Time};
 use crate::world::{Event, Owner, World};
 
@@ -30,6 +31,14 @@ pub enum Up {
         attempt: u32,
         outcome: Result<u64, Error>,
     },
+    /// Who has this attempt?
+    Ask(Question),
+    Told {
+        to: usize,
+        call: usize,
+        attempt: u32,
+        told: Told,
+    },
     /// The client has flushed and closes.
     Close,
 }
@@ -41,6 +50,9 @@ pub enum Down {
     Call { sub: usize, message: Message },
     Reply { call: usize, attempt: u32, outcome: Result<u64, Error> },
     NoResponders { call: usize, attempt: u32 },
+    Ask(Question),
+    Told { call: usize, attempt: u32, told: Told },
+    NobodyToAsk { call: usize, attempt: u32 },
 }
 
 /// One attempt of a call, on its way.
@@ -113,7 +125,7 @@ impl World {
         self.schedule.at(at, Event::Up { conn, epoch, up });
     }
 
-    fn push(&mut self, conn: usize, down: Down) {
+    pub fn push(&mut self, conn: usize, down: Down) {
         let epoch = self.conns[conn].epoch;
         let at = (self.now() + self.delay()).max(self.conns[conn].down_last);
         self.conns[conn].down_last = at;
@@ -148,6 +160,10 @@ impl World {
             Up::Call(message) => self.route(&message),
             Up::Reply { to, call, attempt, outcome } => {
                 self.push(to, Down::Reply { call, attempt, outcome });
+            }
+            Up::Ask(question) => self.ask(question),
+            Up::Told { to, call, attempt, told } => {
+                self.push(to, Down::Told { call, attempt, told });
             }
             Up::Close => self.sever(conn),
         }
@@ -195,6 +211,9 @@ impl World {
             Down::Call { sub, message } => self.call_arrived(sub, message),
             Down::Reply { call, attempt, outcome } => self.replied(conn, call, attempt, outcome),
             Down::NoResponders { call, attempt } => self.nobody(call, attempt),
+            Down::Ask(question) => self.asked(conn, question),
+            Down::Told { call, attempt, told } => self.told(call, attempt, told),
+            Down::NobodyToAsk { call, attempt } => self.nobody_to_ask(call, attempt),
         }
     }
 

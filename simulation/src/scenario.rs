@@ -296,10 +296,12 @@ impl Make {
 
     fn calls(&mut self) -> Action {
         let calm = self.calm;
+        // Longer than it takes to take a call for lost that nobody owns up to.
+        let long = calm && self.rng.random_bool(0.1);
         Action::Calls {
             caller: self.rng.random_range(0..self.callers),
             actor: self.actor(),
-            count: self.rng.random_range(1..30),
+            count: if long { 1 } else { self.rng.random_range(1..30) },
             every: if calm {
                 self.rng.random_range(2 * MS..40 * MS)
             } else {
@@ -307,6 +309,7 @@ impl Make {
             },
             timeout: self.rng.random_range(if calm { 2_000 } else { 20 }..3_000) * MS,
             work: match self.rng.random_range(0..4) {
+                _ if long => self.rng.random_range(800 * MS..900 * MS),
                 0 if !calm => self.rng.random_range(0..1_500 * MS),
                 _ => self.rng.random_range(20..20 * MS),
             },

@@ -45,6 +45,8 @@ pub enum Break {
     Crowd,
     /// A call waits or is refused though a place is free.
     RefuseFree,
+    /// Nodes do not say which calls they have.
+    DenyCalls,
     /// Retries cost nothing.
     NoBudget,
     /// Nodes pass over every seventh write.
@@ -65,8 +67,9 @@ pub enum Owner {
 pub enum Event {
     Action(usize),
     Call(Wish),
-    Retry { call: usize },
-    AttemptOver { call: usize, attempt: u32 },
+    CallDue { call: usize },
+    Look { call: usize, attempt: u32 },
+    Looked { call: usize, attempt: u32 },
     MustHaveEnded { call: usize },
     Write(Write),
     Up { conn: usize, epoch: u64, up: Up },
@@ -251,8 +254,9 @@ impl World {
         match event {
             Event::Action(number) => self.act(number),
             Event::Call(wish) => self.begin_call(wish),
-            Event::Retry { call } => self.attempt(call),
-            Event::AttemptOver { call, attempt } => self.attempt_over(call, attempt),
+            Event::CallDue { call } => self.call_due(call),
+            Event::Look { call, attempt } => self.look(call, attempt),
+            Event::Looked { call, attempt } => self.looked(call, attempt),
             Event::MustHaveEnded { call } => self.must_have_ended(call),
             Event::Write(write) => self.write(write),
             Event::Up { conn, epoch, up } => self.at_server(conn, epoch, up),

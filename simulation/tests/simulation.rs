@@ -100,6 +100,11 @@ fn a_refusal_while_a_place_is_free_is_noticed() {
 }
 
 #[test]
+fn a_node_that_does_not_own_up_to_its_calls_is_noticed() {
+    assert!(shows(Break::DenyCalls, Invariant::CalmFailsNone).is_some());
+}
+
+#[test]
 fn retries_without_a_budget_are_noticed() {
     assert!(shows(Break::NoBudget, Invariant::RetryBudget).is_some());
 }

@@ -1,4 +1,4 @@
-//! Whether a provider that owes an answer is still there.
+//! Whether a provider is still there that owes an answer and may know nothing of `watch.rs`.
 //!
 //! NATS tells a caller at once when nobody listens, and nothing when somebody took the call and
 //! died. So while an answer takes long the provider's subject is asked whether anybody listens, and
@@ -22,11 +22,13 @@ pub(crate) struct LastLook(Mutex<Option<(ProviderKey, Instant, bool)>>);
 
 impl Lattice {
     /// Returns when nobody is there any more that could answer a call of `provider`, whose calls
-    /// are heard on `subject`.
+    /// are heard on `subject`. The call is [`limits::LOOK_AFTER_MS`] old.
     pub(super) async fn gone(&self, provider: &ProviderKey, subject: &async_nats::Subject) {
-        let pause = Duration::from_millis(limits::GONE_LOOK_INTERVAL_MS);
+        let interval = limits::GONE_LOOK_INTERVAL_MS;
+        let mut pause = Duration::from_millis(interval.saturating_sub(limits::LOOK_AFTER_MS));
         loop {
             tokio::time::sleep(pause).await;
+            pause = Duration::from_millis(interval);
             let mut last = self.last_look().0.lock().await;
             let fresh = Duration::from_millis(limits::GONE_LOOK_VALID_MS);
             let known = match &*last {

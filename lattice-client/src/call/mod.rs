@@ -1,9 +1,15 @@
 //! A call: its deadline, its attempts, its answer.
 
+pub mod attempts;
 mod gone;
+mod long;
+mod looker;
+mod looks;
 mod pace;
 pub mod retry;
+pub mod watch;
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -13,10 +19,13 @@ use lattice_protocol::{
     BodyRef, Error, ErrorCode, Invocation, InvocationId, Reply, limits as wire,
 };
 
+use attempts::{Attempts, Slice};
 pub(crate) use gone::LastLook;
+use long::Running;
+pub(crate) use looker::{Looker, Watching, watching};
 pub(crate) use pace::Paces;
 pub use retry::RetryBudget;
-use retry::{Attempt, Attempts, Next, Policy, Slice};
+use retry::{Attempt, Policy};
 
 use crate::lattice::Lattice;
 use crate::mux::RequestError;
@@ -112,14 +121,27 @@ fn held_back() -> Error {
     )
 }
 
+/// What all attempts of a call have in common.
+struct Request<'a> {
+    call: &'a Call,
+    id: InvocationId,
+    subject: &'a async_nats::Subject,
+    stored: Option<&'a BodyRef>,
+    /// When the call began.
+    started: Instant,
+}
+
 impl Lattice {
     /// Calls an actor or provider over NATS and waits for its answer.
     ///
     /// What did not start is tried again within the time of the call (`busy`, `draining`, `stale`,
-    /// nobody listening); what may have started only where the call is idempotent.
+    /// nobody listening); what may have started only where the call is idempotent. Then attempts overlap:
+    /// where nobody who answers has one, another begins while the first is waited for.
+    ///
+    /// A call that somebody had who is there no more fails within about a second.
     ///
     /// # Errors
-    /// The target's [`Error`], or one of the way to it: `not_found` when nobody listens,
+    /// The target's [`Error`], or one of the way to it: `not_found` when nobody listens or who had it ended,
     /// `deadline_exceeded` when time ran out, `too_large`, `internal` when the connection was lost.
     pub async fn call(&self, call: Call) -> Result<Answer, Error> {
         let id = InvocationId::generate();
@@ -136,75 +158,65 @@ impl Lattice {
             let late = "the payload could not be stored within the time of the call";
             Error::not_started(ErrorCode::DeadlineExceeded, late)
         })??;
+        let stored = stored.as_ref();
+        let request = Request { call: &call, id, subject: &subject, stored, started };
         let mut attempts = Attempts::new(policy);
-        loop {
-            // Held on to while the call waits to be tried again: who was refused makes room for nobody.
-            let paced = self.paces().enter(&call.target, started + policy.timeout).await;
-            let Some(_paced) = paced else { return Err(held_back()) };
-            let slice = attempts.begin(started.elapsed());
-            let outcome = self.attempt(&call, id, &subject, stored.as_ref(), slice).await;
-            self.paces().told(&call.target, matches!(&outcome, Err(attempt) if attempt.is_busy()));
-            let attempt = match outcome {
-                Ok(answer) => return Ok(Answer { attempts: attempts.made(), ..answer }),
-                Err(attempt) => attempt,
-            };
-            let jitter = rand::random::<f64>();
-            match attempts.failed(attempt, started.elapsed(), jitter, self.retries()) {
-                Next::GiveUp(error) => return Err(error),
-                Next::RetryAfter(pause) => tokio::time::sleep(pause).await,
+        let Some(paced) = self.paces().enter(&call.target, started + policy.timeout).await else {
+            return Err(held_back());
+        };
+        let slice = attempts.begin(started.elapsed());
+        let token = self.mux().token();
+        let mut first = pin!(self.attempt(&request, token, slice));
+        // Most calls end here; what others need is made when they do.
+        let soon = slice.wait.min(Duration::from_millis(limits::LOOK_AFTER_MS));
+        let first: Running<'_> = match tokio::time::timeout(soon, first.as_mut()).await {
+            Ok(Ok(answer)) => {
+                self.paces().told(&call.target, false);
+                return Ok(Answer { attempts: 1, ..answer });
             }
-        }
+            Ok(failed) => Box::pin(std::future::ready(failed)),
+            Err(_) => Box::pin(first),
+        };
+        Box::pin(self.call_long(&request, attempts, paced, token, first)).await
     }
 
     async fn attempt(
         &self,
-        call: &Call,
-        id: InvocationId,
-        subject: &async_nats::Subject,
-        stored: Option<&BodyRef>,
+        request: &Request<'_>,
+        token: u64,
         slice: Slice,
     ) -> Result<Answer, Attempt> {
-        let wait = async {
-            let inline = if stored.is_some() { &[][..] } else { &call.payload };
-            let invocation = Invocation {
-                origin: call.origin.as_deref(),
-                link: call.link.as_deref(),
-                timeout_ms: Some(slice.budget_ms()),
-                hops: (call.hops > 0).then_some(call.hops),
-                idempotent: call.idempotent.then_some(true),
-                min_revision: call.min_revision,
-                body_ref: stored.cloned(),
-                ..Invocation::new(id, call.target.as_str(), &call.operation, inline)
-            };
-            let bytes = invocation.encode().map_err(|error| {
-                Attempt::Answered(Error::not_started(ErrorCode::BadRequest, error.to_string()))
-            })?;
-            let headers = call.trace.to_headers();
-            let request = self.mux().request(self.nats(), subject.clone(), headers, bytes.into());
-            let message = request.await.map_err(|error| match error {
-                RequestError::NoResponders => Attempt::NoResponders(call.target.clone()),
-                RequestError::ConnectionLost => Attempt::ConnectionLost,
-                RequestError::TooMany => Attempt::Answered(Error::not_started(
-                    ErrorCode::Busy,
-                    format!("{} calls of this client wait already", limits::PENDING_CALLS_MAX),
-                )),
-                RequestError::NotSent => Attempt::Answered(Error::not_started(
-                    ErrorCode::Internal,
-                    "the connection to NATS is closed",
-                )),
-            })?;
-            self.read_answer(id, &message.payload).await
+        let Request { call, id, subject, stored, .. } = *request;
+        let inline = if stored.is_some() { &[][..] } else { &call.payload };
+        let invocation = Invocation {
+            origin: call.origin.as_deref(),
+            link: call.link.as_deref(),
+            timeout_ms: Some(slice.budget_ms()),
+            hops: (call.hops > 0).then_some(call.hops),
+            idempotent: call.idempotent.then_some(true),
+            min_revision: call.min_revision,
+            body_ref: stored.cloned(),
+            ..Invocation::new(id, call.target.as_str(), &call.operation, inline)
         };
-        let timed_out = || Err(Attempt::TimedOut { operation: call.operation.clone() });
-        let TargetKey::Provider(provider) = &call.target else {
-            return tokio::time::timeout(slice.wait, wait).await.unwrap_or_else(|_| timed_out());
-        };
-        tokio::select! {
-            biased;
-            outcome = wait => outcome,
-            () = self.gone(provider, subject) => Err(Attempt::Gone(call.target.clone())),
-            () = tokio::time::sleep(slice.wait) => timed_out(),
-        }
+        let bytes = invocation.encode().map_err(|error| {
+            Attempt::Answered(Error::not_started(ErrorCode::BadRequest, error.to_string()))
+        })?;
+        let headers = call.trace.to_headers();
+        let (mux, nats) = (self.mux(), self.nats());
+        let reply = mux.request_as(token, nats, subject.clone(), headers, bytes.into()).await;
+        let message = reply.map_err(|error| match error {
+            RequestError::NoResponders => Attempt::NoResponders(call.target.clone()),
+            RequestError::ConnectionLost => Attempt::ConnectionLost,
+            RequestError::TooMany => Attempt::Answered(Error::not_started(
+                ErrorCode::Busy,
+                format!("{} calls of this client wait already", limits::PENDING_CALLS_MAX),
+            )),
+            RequestError::NotSent => Attempt::Answered(Error::not_started(
+                ErrorCode::Internal,
+                "the connection to NATS is closed",
+            )),
+        })?;
+        self.read_answer(id, &message.payload).await
     }
 
     async fn read_answer(&self, id: InvocationId, payload: &Bytes) -> Result<Answer, Attempt> {

@@ -111,6 +111,13 @@ impl Pace {
 /// A call that may be under way, until it is dropped.
 pub(super) struct Paced(Option<(Arc<Pace>, OwnedSemaphorePermit)>);
 
+impl Paced {
+    /// Returns whether it has one of a few places.
+    pub fn is_held(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
 impl Drop for Paced {
     fn drop(&mut self) {
         if let Some((pace, place)) = self.0.take()

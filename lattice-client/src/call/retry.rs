@@ -73,6 +73,8 @@ pub enum Next {
     GiveUp(Error),
     /// Wait, then try again.
     RetryAfter(Duration),
+    /// Wait for the other attempts.
+    Wait,
 }
 
 /// What a call allows.
@@ -84,80 +86,26 @@ pub struct Policy {
     pub timeout: Duration,
 }
 
-/// The attempts of one call.
-#[derive(Debug, Clone, Copy)]
-pub struct Attempts {
-    policy: Policy,
-    made: u32,
-}
-
-/// The time that one attempt has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slice {
-    /// What is left of the call: the budget of whoever answers.
-    pub left: Duration,
-    /// How long to wait for the answer.
-    pub wait: Duration,
-}
-
-impl Slice {
-    /// Returns the budget as an invocation tells it: at least 1, since 0 means the default.
-    pub fn budget_ms(&self) -> u32 {
-        u32::try_from(self.left.as_millis()).unwrap_or(u32::MAX).max(1)
-    }
-}
-
-impl Attempts {
-    /// Begins a call.
-    pub fn new(policy: Policy) -> Self {
-        Self { policy, made: 0 }
-    }
-
-    /// Begins the next attempt, `elapsed` after the call began.
-    pub fn begin(&mut self, elapsed: Duration) -> Slice {
-        let wait = self.policy.attempt_time(elapsed, self.made);
-        self.made += 1;
-        Slice { left: self.policy.left(elapsed), wait }
-    }
-
-    /// Returns how many attempts have begun.
-    pub fn made(&self) -> u32 {
-        self.made
-    }
-
-    /// Decides what follows when the attempt that began last has failed. `jitter` is in 0..1.
-    pub fn failed(
-        &self,
-        attempt: Attempt,
-        elapsed: Duration,
-        jitter: f64,
-        budget: &RetryBudget,
-    ) -> Next {
-        self.policy.next(attempt, self.made, elapsed, jitter, budget)
-    }
-}
-
 impl Policy {
     /// Returns the time that is left of the call.
     pub fn left(&self, elapsed: Duration) -> Duration {
         self.timeout.saturating_sub(elapsed)
     }
 
-    /// Returns the time that the next attempt may take. Only where a call is idempotent does an
-    /// attempt get less than all that is left: another node may answer what a dead one can't.
-    pub fn attempt_time(&self, elapsed: Duration, attempts: u32) -> Duration {
-        let left = self.left(elapsed);
-        if !self.idempotent || attempts + 1 >= limits::IDEMPOTENT_ATTEMPT_FRACTION {
-            return left;
+    /// Returns how long one attempt is waited for before another begins beside it. Only where a call is
+    /// idempotent is that less than all of its time: another node may answer what a dead one can't.
+    pub fn slice(&self) -> Duration {
+        if !self.idempotent {
+            return self.timeout;
         }
         let slice = self.timeout / limits::IDEMPOTENT_ATTEMPT_FRACTION;
-        slice.max(Duration::from_millis(limits::IDEMPOTENT_ATTEMPT_MIN_MS)).min(left)
+        slice.max(Duration::from_millis(limits::IDEMPOTENT_ATTEMPT_MIN_MS))
     }
 
     /// Decides after attempt number `attempts` (from 1). `jitter` is in 0..1.
     pub fn next(
         &self,
-        attempt: Attempt,
+        attempt: &Attempt,
         attempts: u32,
         elapsed: Duration,
         jitter: f64,
@@ -165,51 +113,52 @@ impl Policy {
     ) -> Next {
         // Where nobody listens nobody has work with another attempt.
         let free = matches!(attempt, Attempt::NoResponders(_));
-        let (error, again) = match attempt {
+        let error = self.error(attempt);
+        let again = match attempt {
             Attempt::Answered(error) => {
                 let passing =
                     matches!(error.code, ErrorCode::Busy | ErrorCode::Draining | ErrorCode::Stale);
-                let again = passing && (!error.started || self.idempotent);
-                (error, again)
+                passing && (!error.started || self.idempotent)
             }
-            Attempt::NoResponders(target) => {
-                let window = Duration::from_millis(limits::NO_RESPONDERS_WAIT_MS);
-                (no_responders(&target), elapsed < window)
+            Attempt::NoResponders(_) => {
+                elapsed < Duration::from_millis(limits::NO_RESPONDERS_WAIT_MS)
             }
-            Attempt::Gone(target) => (
-                Error::started(
-                    ErrorCode::NotFound,
-                    format!(
-                        "whoever served {target} ended while the call was under way: whether it \
-                         ran is unknown"
-                    ),
-                ),
-                self.idempotent,
-            ),
-            Attempt::ConnectionLost => (
-                Error::started(
-                    ErrorCode::Internal,
-                    "the connection to NATS was lost while the call was under way: \
-                     whether it ran is unknown",
-                ),
-                self.idempotent,
-            ),
-            Attempt::TimedOut { operation } => (
-                Error::started(
-                    ErrorCode::DeadlineExceeded,
-                    format!(
-                        "no answer to {operation:?} within {} ms: whether it ran is unknown",
-                        self.timeout.as_millis()
-                    ),
-                ),
-                self.idempotent,
-            ),
+            Attempt::Gone(_) | Attempt::ConnectionLost | Attempt::TimedOut { .. } => {
+                self.idempotent
+            }
         };
         let pause = pause(attempts, jitter);
         if again && elapsed + pause < self.timeout && (free || budget.spend()) {
             Next::RetryAfter(pause)
         } else {
             Next::GiveUp(error)
+        }
+    }
+
+    /// Returns the error that a caller is told when an attempt was the last.
+    pub fn error(&self, attempt: &Attempt) -> Error {
+        match attempt {
+            Attempt::Answered(error) => error.clone(),
+            Attempt::NoResponders(target) => no_responders(target),
+            Attempt::Gone(target) => Error::started(
+                ErrorCode::NotFound,
+                format!(
+                    "whoever served {target} ended while the call was under way: whether it ran is \
+                     unknown"
+                ),
+            ),
+            Attempt::ConnectionLost => Error::started(
+                ErrorCode::Internal,
+                "the connection to NATS was lost while the call was under way: \
+                 whether it ran is unknown",
+            ),
+            Attempt::TimedOut { operation } => Error::started(
+                ErrorCode::DeadlineExceeded,
+                format!(
+                    "no answer to {operation:?} within {} ms: whether it ran is unknown",
+                    self.timeout.as_millis()
+                ),
+            ),
         }
     }
 }
@@ -239,7 +188,7 @@ mod tests {
         Policy { idempotent, timeout: Duration::from_secs(2) }
     }
 
-    fn decide(idempotent: bool, attempt: Attempt, elapsed: Duration) -> Next {
+    fn decide(idempotent: bool, attempt: &Attempt, elapsed: Duration) -> Next {
         policy(idempotent).next(attempt, 1, elapsed, 0.5, &RetryBudget::default())
     }
 
@@ -258,9 +207,9 @@ mod tests {
     #[test]
     fn what_did_not_start_is_tried_again_within_the_time() {
         for code in [ErrorCode::Busy, ErrorCode::Draining, ErrorCode::Stale] {
-            assert!(matches!(decide(false, answered(code, false), NOW), Next::RetryAfter(_)));
+            assert!(matches!(decide(false, &answered(code, false), NOW), Next::RetryAfter(_)));
             let late = Duration::from_secs(2);
-            assert!(matches!(decide(false, answered(code, false), late), Next::GiveUp(_)));
+            assert!(matches!(decide(false, &answered(code, false), late), Next::GiveUp(_)));
         }
     }
 
@@ -271,7 +220,7 @@ mod tests {
                 continue;
             }
             for started in [false, true] {
-                let next = decide(true, answered(code, started), NOW);
+                let next = decide(true, &answered(code, started), NOW);
                 assert!(matches!(next, Next::GiveUp(_)), "{code} {started}");
             }
         }
@@ -280,25 +229,25 @@ mod tests {
     #[test]
     fn an_unknown_outcome_is_tried_again_only_where_the_call_is_idempotent() {
         for attempt in [Attempt::ConnectionLost, timed_out()] {
-            assert!(matches!(decide(false, attempt.clone(), NOW), Next::GiveUp(e) if e.started));
-            assert!(matches!(decide(true, attempt, NOW), Next::RetryAfter(_)));
+            assert!(matches!(decide(false, &attempt, NOW), Next::GiveUp(e) if e.started));
+            assert!(matches!(decide(true, &attempt, NOW), Next::RetryAfter(_)));
         }
     }
 
     #[test]
     fn nobody_listening_is_tried_again_for_a_while_only() {
         let nobody = Attempt::NoResponders(target());
-        assert!(matches!(decide(false, nobody.clone(), NOW), Next::RetryAfter(_)));
+        assert!(matches!(decide(false, &nobody, NOW), Next::RetryAfter(_)));
         let window = Duration::from_millis(limits::NO_RESPONDERS_WAIT_MS);
-        let Next::GiveUp(error) = decide(false, nobody, window) else { panic!("still trying") };
+        let Next::GiveUp(error) = decide(false, &nobody, window) else { panic!("still trying") };
         assert_eq!((error.code, error.started), (ErrorCode::NotFound, false));
     }
 
     #[test]
     fn an_empty_budget_ends_the_retries_and_calls_earn_new_ones() {
         let budget = RetryBudget::default();
-        let retry = || policy(false).next(answered(ErrorCode::Busy, false), 1, NOW, 0.0, &budget);
-        let nobody = || policy(false).next(Attempt::NoResponders(target()), 1, NOW, 0.0, &budget);
+        let retry = || policy(false).next(&answered(ErrorCode::Busy, false), 1, NOW, 0.0, &budget);
+        let nobody = || policy(false).next(&Attempt::NoResponders(target()), 1, NOW, 0.0, &budget);
         for _ in 0..limits::RETRY_BUDGET_MAX {
             assert!(matches!(retry(), Next::RetryAfter(_)));
         }
@@ -312,12 +261,12 @@ mod tests {
     }
 
     #[test]
-    fn an_idempotent_call_splits_its_time_and_the_last_attempt_takes_the_rest() {
-        let policy = policy(true);
-        let first = policy.attempt_time(Duration::ZERO, 0);
-        assert_eq!(first, Duration::from_secs(2) / limits::IDEMPOTENT_ATTEMPT_FRACTION);
-        let last = policy.attempt_time(first * 2, limits::IDEMPOTENT_ATTEMPT_FRACTION - 1);
-        assert_eq!(last, policy.left(first * 2));
+    fn only_an_idempotent_call_splits_its_time() {
+        let third = Duration::from_secs(2) / limits::IDEMPOTENT_ATTEMPT_FRACTION;
+        assert_eq!(policy(true).slice(), third);
+        assert_eq!(policy(false).slice(), Duration::from_secs(2));
+        let short = Policy { timeout: Duration::from_millis(1), ..policy(true) };
+        assert_eq!(short.slice(), Duration::from_millis(limits::IDEMPOTENT_ATTEMPT_MIN_MS));
     }
 
     #[test]

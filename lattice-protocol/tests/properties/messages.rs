@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use lattice_protocol::control::{Ack, AskLink, Inventory, LinkState, Prepare, Prepared, Providers};
+use lattice_protocol::control::{
+    Ack, AskCalls, AskLink, CallsHeld, Inventory, LinkState, Prepare, Prepared, Providers,
+};
 use lattice_protocol::event::Event;
 use lattice_protocol::keys::{Actor, Issuer, Key, Node, Provider};
 use lattice_protocol::limits::{self, NESTING_LEVELS_MAX};
@@ -125,6 +127,8 @@ fn decode_as_everything(bytes: &[u8]) {
     let _ = AskLink::decode(bytes);
     let _ = LinkState::decode(bytes).map(|state| state.node().clone());
     let _ = Providers::decode(bytes);
+    let _ = AskCalls::decode(bytes);
+    let _ = CallsHeld::decode(bytes);
     if let Err(error) = Invocation::decode(bytes) {
         assert!(matches!(Error::from(error).code, ErrorCode::BadRequest | ErrorCode::TooLarge));
     }

@@ -16,7 +16,9 @@ mod samples;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use lattice_protocol::control::{Ack, AskLink, Inventory, LinkState, Prepare, Prepared, Providers};
+use lattice_protocol::control::{
+    Ack, AskCalls, AskLink, CallsHeld, Inventory, LinkState, Prepare, Prepared, Providers,
+};
 use lattice_protocol::event::Event;
 use lattice_protocol::presence::Heartbeat;
 use lattice_protocol::record::{ActorRecord, LinkRecord, ProviderRecord, Record, RevocationRecord};
@@ -69,6 +71,8 @@ fn recode(of: &str, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
         "AskLink" => AskLink::decode(bytes)?.encode(),
         "LinkState" => LinkState::decode(bytes)?.encode(),
         "Providers" => Providers::decode(bytes)?.encode(),
+        "AskCalls" => AskCalls::decode(bytes)?.encode(),
+        "CallsHeld" => CallsHeld::decode(bytes)?.encode(),
         other => return contract_types::recode(other, bytes),
     };
     Ok(written.unwrap())

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use lattice_protocol::control::{
-    Ack, AskLink, Inventory, LinkState, Prepare, Prepared, Providers, Refusal, RefusedLink,
-    RunningProvider, SupervisedProvider,
+    Ack, AskCalls, AskLink, CallsHeld, Inventory, LinkState, Prepare, Prepared, Providers, Refusal,
+    RefusedLink, RunningProvider, SupervisedProvider,
 };
 use lattice_protocol::event::{Event, EventKind};
 use lattice_protocol::keys::{Actor, Issuer, Key, KeyKind, Node, Provider};
@@ -30,6 +30,24 @@ fn ask_links() -> Vec<Sample> {
         at: 7,
     };
     vec![sample("full", "a question about a link that was just written", ask.encode().unwrap())]
+}
+
+fn ask_calls() -> Vec<Sample> {
+    let inbox = "_INBOX.mesh-default.0190000000007000800000000000000a.".to_owned();
+    let ask = AskCalls { inbox, calls: vec!["17".to_owned(), "21".to_owned()] };
+    vec![sample("full", "who has one of two calls", ask.encode().unwrap())]
+}
+
+fn calls_held() -> Vec<Sample> {
+    let none = CallsHeld { node: key::<Node>(3), held: vec![], unread: false };
+    let held = CallsHeld { held: vec![1], ..none.clone() };
+    let unread = CallsHeld { unread: true, ..none.clone() };
+    let all = [
+        ("none", "it has none of them", none),
+        ("held", "it has the second one", held),
+        ("unread", "it does not know yet", unread),
+    ];
+    all.into_iter().map(|(name, shows, told)| sample(name, shows, told.encode().unwrap())).collect()
 }
 
 fn link_states() -> Vec<Sample> {
@@ -102,6 +120,8 @@ pub fn all() -> Vec<(&'static str, &'static str, Vec<Sample>)> {
         ("ask_link.json", "AskLink", ask_links()),
         ("link_state.json", "LinkState", link_states()),
         ("providers.json", "Providers", providers()),
+        ("ask_calls.json", "AskCalls", ask_calls()),
+        ("calls_held.json", "CallsHeld", calls_held()),
     ]
 }
 

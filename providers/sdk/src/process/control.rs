@@ -72,6 +72,8 @@ impl Handler for ControlHandler {
                 self.reply(&message, answer.encode()).await;
             }
             ControlVerb::Link => self.link(&message).await,
+            // Answered by `lattice-client`.
+            ControlVerb::Calls => {}
             // Asked of nodes.
             ControlVerb::Inventory
             | ControlVerb::Prepare
