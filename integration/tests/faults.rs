@@ -12,8 +12,7 @@ use tokio_util::sync::CancellationToken;
 const OF_TIMES: [&str; 6] =
     ["p99", "goodput", "rejections", "the last failure", "the last call", "open files"];
 /// Goals that are not met yet: docs/faults.md says why.
-const NOT_YET: [(&str, &str); 5] = [
-    ("moves", "0 lost"),
+const NOT_YET: [(&str, &str); 4] = [
     ("freeze", "0 lost"),
     ("freeze", "0 idempotent calls failed"),
     ("partition", "0 of a wrong revision"),

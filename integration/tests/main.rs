@@ -29,6 +29,7 @@ mod join_leave;
 mod links;
 mod malformed;
 mod module_of_others;
+mod placement;
 mod registry;
 mod registry_outage;
 mod replace;

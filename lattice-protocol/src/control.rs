@@ -8,8 +8,9 @@
 //! | `health` | empty | [`Ack`]: its error says what is wrong |
 //! | `providers` | empty | [`Providers`] |
 //! | `link` | [`AskLink`] | [`LinkState::Working`] at once, then one of the others |
+//! | `actors` | [`AskActors`] | [`ActorStates`] |
 //!
-//! A provider that runs in a process of its own answers the last three. It has a node key as a node
+//! A provider that runs in a process of its own answers `health`, `providers` and `link`. It has a node key as a node
 //! has: that of this process, another one after each start.
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::codec::{self, DecodeError, EncodeError};
 use crate::error::Error;
 use crate::keys::{ActorKey, NodeKey, ProviderKey};
+use crate::limits;
 use crate::names::{ContractName, Digest, LinkName};
 use crate::presence::Heartbeat;
 use crate::record::ActorRecord;
@@ -233,6 +235,58 @@ impl LinkState {
     }
 }
 
+/// Asks nodes which of certain actors they serve, or will.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskActors {
+    /// The actors; at most [`ASKED_ACTORS_MAX`](crate::limits::ASKED_ACTORS_MAX).
+    pub actors: Vec<ActorKey>,
+}
+
+/// An actor that a node serves, and by which record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServingBy {
+    /// The actor.
+    pub key: ActorKey,
+    /// Revision in the registry of the record that it serves it by.
+    pub at: u64,
+}
+
+/// What a node does about actors that it was asked for. A node that leaves answers nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActorStates {
+    /// The node.
+    pub node: NodeKey,
+    /// Those that it serves, and whose newest record that it has read has it serve them.
+    #[serde(default)]
+    pub serving: Vec<ServingBy>,
+    /// Those that it does not serve yet, but is about to.
+    #[serde(default)]
+    pub coming: Vec<ActorKey>,
+    /// Whether it has not read the registry yet: it may serve any of them soon.
+    #[serde(default)]
+    pub unread: bool,
+}
+
+impl AskActors {
+    /// Encodes the message for the wire.
+    ///
+    /// # Errors
+    /// [`EncodeError`]; not seen to happen.
+    pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        codec::encode(self)
+    }
+
+    /// Decodes the message.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when the bytes are no such message, or it names too many.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let ask: Self = codec::decode(bytes)?;
+        codec::at_most(limits::ASKED_ACTORS_MAX, "actors", ask.actors.len())?;
+        Ok(ask)
+    }
+}
+
 macro_rules! wire {
     ($($message:ident),*) => {$(
         impl $message {
@@ -255,4 +309,4 @@ macro_rules! wire {
     )*};
 }
 
-wire!(Inventory, Prepare, Prepared, Leave, Ack, AskLink, LinkState, Providers);
+wire!(Inventory, Prepare, Prepared, Leave, Ack, AskLink, LinkState, Providers, ActorStates);

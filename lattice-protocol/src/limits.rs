@@ -58,6 +58,9 @@ pub const HEARTBEAT_LOST_MS: u64 = 3_500;
 /// Actors that one heartbeat names; the rest are counted.
 pub const HEARTBEAT_ACTORS_MAX: usize = 1_000;
 
+/// Actors that one question to nodes may name.
+pub const ASKED_ACTORS_MAX: usize = 1_000;
+
 /// Refused links that a provider names; the rest are in its log.
 pub const REFUSED_LINKS_MAX: usize = 100;
 

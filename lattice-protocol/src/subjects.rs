@@ -84,6 +84,8 @@ pub enum ControlVerb {
     Providers,
     /// How far its providers are with a link.
     Link,
+    /// Whether it serves certain actors, or will.
+    Actors,
 }
 
 impl ControlVerb {
@@ -96,6 +98,7 @@ impl ControlVerb {
         ControlVerb::Health,
         ControlVerb::Providers,
         ControlVerb::Link,
+        ControlVerb::Actors,
     ];
 
     /// Returns the verb as a token.
@@ -108,6 +111,7 @@ impl ControlVerb {
             ControlVerb::Health => "health",
             ControlVerb::Providers => "providers",
             ControlVerb::Link => "link",
+            ControlVerb::Actors => "actors",
         }
     }
 }

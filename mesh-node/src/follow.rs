@@ -1,6 +1,8 @@
 //! What a node does about each actor as the registry changes and as loads end: a state machine
 //! without I/O. `reconcile.rs` tells it what happens and does what it says.
 
+mod linger;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,8 @@ use crate::limits;
 use crate::plan::{self, Plan, Serving};
 use crate::refusal::Refused;
 use crate::trust::Trust;
+pub use linger::AskAgain;
+use linger::Linger;
 
 /// What to do next about an actor, in the order given.
 #[derive(Debug, PartialEq)]
@@ -53,6 +57,11 @@ pub enum Step {
         /// Why not.
         refused: Refused,
     },
+    /// Go on serving what is served, and ask others whether they serve it:
+    /// [`Follower::ask_again`], [`Follower::heard`].
+    Linger,
+    /// What lingered is for this node again.
+    Stay,
     /// Serve the actor no more, and leave its subscription behind a fence.
     Stop,
 }
@@ -78,6 +87,8 @@ struct State {
     told: Option<u64>,
     /// What is served.
     served: Option<u64>,
+    /// Set where it is served only until somebody else does.
+    linger: Option<Linger>,
 }
 
 /// Decides what a node with certain labels and trust serves.
@@ -87,12 +98,14 @@ pub struct Follower {
     trust: Trust,
     view: LatticeView,
     actors: BTreeMap<ActorKey, State>,
+    /// Set when the node leaves: how often others are asked at most.
+    leaving: Option<u32>,
 }
 
 impl Follower {
     /// Makes one that knows of nothing yet.
     pub fn new(labels: Labels, trust: Trust) -> Self {
-        Self { labels, trust, view: LatticeView::default(), actors: BTreeMap::new() }
+        Self { labels, trust, view: LatticeView::default(), actors: BTreeMap::new(), leaving: None }
     }
 
     /// Returns the records that were taken in.
@@ -138,11 +151,18 @@ impl Follower {
         {
             steps.push(self.answer(key, error));
         }
-        match self.plan(key) {
+        let plan = self.plan(key);
+        if plan != Plan::Elsewhere && plan != Plan::Absent {
+            let state = self.actors.get_mut(key);
+            let lingered = state.and_then(|state| state.linger.take()).is_some();
+            steps.extend(lingered.then_some(Step::Stay));
+        }
+        match plan {
             Plan::Absent => {
                 self.actors.remove(key);
                 steps.push(Step::Stop);
             }
+            Plan::Elsewhere => steps.extend(self.elsewhere(key)),
             Plan::Answer(error) => steps.push(self.answer(key, error)),
             Plan::Refuse(refused) => steps.extend(self.refuse(key, refused)),
             Plan::Serve => steps.extend(self.load(key)),
@@ -199,6 +219,9 @@ impl Follower {
     }
 
     fn plan(&self, key: &ActorKey) -> Plan {
+        if self.leaving.is_some() && self.view.actor(key).is_some() {
+            return Plan::Elsewhere;
+        }
         plan::plan(&self.view, key, &self.labels, &self.trust, self.serving(key))
     }
 

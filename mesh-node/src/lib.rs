@@ -22,6 +22,7 @@ pub mod decide;
 pub mod dev;
 mod follow;
 mod freshness;
+mod inquiry;
 mod lattice_view;
 pub mod limits;
 mod links;

@@ -12,8 +12,10 @@ use crate::trust::Trust;
 /// What should become of an actor on this node.
 #[derive(Debug, PartialEq)]
 pub enum Plan {
-    /// It is not deployed, or this node lacks a label that it wants.
+    /// It is not deployed.
     Absent,
+    /// It is deployed, and not for this node: this node lacks a label that it wants, or leaves.
+    Elsewhere,
     /// Nothing is served, and everybody refuses the record: answer its calls with this error.
     Answer(Error),
     /// Leave what is served as it is, and say why the record is not followed.
@@ -51,7 +53,7 @@ pub fn plan(
     let record = &wanted.record;
     if let Some(missing) = missing_label(labels, record) {
         tracing::debug!(actor = %key, missing, "an actor wants a label that this node lacks");
-        return Plan::Absent;
+        return Plan::Elsewhere;
     }
     if let Some(error) = view.revocations().struck(key, &record.issuer, &record.digest) {
         return match serving {

@@ -11,11 +11,12 @@ use lattice_protocol::control::Refusal;
 use lattice_protocol::event::EventKind;
 use lattice_protocol::keys::{ActorKey, TargetKey};
 use mesh_provider::LinkId;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::actor_host::{ActorHost, Revision, Slot};
 use crate::follow::{Follower, Hosted, Step};
+use crate::inquiry::{Heard, Inquiry, Question};
 use crate::lattice_view::{Affected, Wanted};
 use crate::limits;
 use crate::loader::Loader;
@@ -30,8 +31,15 @@ enum Event {
     Changed(Change),
     /// A module is ready, or refused.
     Loaded(Loaded),
-    /// The node leaves: drain everything within the bound.
+    /// Another node asks what is served here.
+    Asked(Question),
+    /// Other nodes say what they serve, or it is time to ask them again.
+    Heard(Heard),
+    /// The node leaves: serve nothing any more once others do, then drain everything within the
+    /// bound.
     Drain,
+    /// The connection was closed for good.
+    Lost,
 }
 
 /// What became of loading what a record wants.
@@ -57,7 +65,12 @@ pub(crate) struct Reconciler {
     follower: Follower,
     deployments: HashMap<ActorKey, Deployment>,
     loads: JoinSet<Loaded>,
-    drains: JoinSet<()>,
+    /// What is being left; each returns how many calls were abandoned.
+    drains: JoinSet<usize>,
+    questions: mpsc::Receiver<Question>,
+    inquiry: Inquiry,
+    /// What others are to be asked about.
+    to_ask: Vec<ActorKey>,
     drain_bound: Duration,
     synced: watch::Sender<bool>,
     wanted_providers: watch::Sender<WantedProviders>,
@@ -68,11 +81,13 @@ impl Reconciler {
         shared: Arc<Shared>,
         loader: Loader,
         queues: Queues,
+        questions: mpsc::Receiver<Question>,
         drain_bound: Duration,
         synced: watch::Sender<bool>,
         wanted_providers: watch::Sender<WantedProviders>,
     ) -> Self {
         let follower = Follower::new(shared.labels.clone(), shared.trust.clone());
+        let inquiry = Inquiry::new(shared.lattice.clone());
         Self {
             shared,
             loader,
@@ -81,6 +96,9 @@ impl Reconciler {
             deployments: HashMap::new(),
             loads: JoinSet::new(),
             drains: JoinSet::new(),
+            questions,
+            inquiry,
+            to_ask: Vec::new(),
             drain_bound,
             synced,
             wanted_providers,
@@ -93,18 +111,70 @@ impl Reconciler {
         mut changes: RegistryWatch,
         mut drain: oneshot::Receiver<()>,
     ) -> usize {
+        let mut leaving = false;
         loop {
             let event = tokio::select! {
-                _ = &mut drain => Event::Drain,
-                change = changes.next() => change.map_or(Event::Drain, Event::Changed),
+                _ = &mut drain, if !leaving => Event::Drain,
+                change = changes.next() => change.map_or(Event::Lost, Event::Changed),
                 Some(Ok(loaded)) = self.loads.join_next() => Event::Loaded(loaded),
-                Some(_) = self.drains.join_next() => continue,
+                Some(question) = self.questions.recv() => Event::Asked(question),
+                heard = self.inquiry.next() => Event::Heard(heard),
+                Some(_) = self.drains.join_next(), if !leaving => continue,
             };
             match event {
                 Event::Changed(change) => self.changed(change).await,
                 Event::Loaded(loaded) => self.loaded(loaded).await,
-                Event::Drain => return self.leave().await,
+                Event::Asked(question) => self.asked(question),
+                Event::Heard(heard) => self.heard(heard).await,
+                Event::Drain => {
+                    leaving = true;
+                    self.begin_to_leave().await;
+                }
+                Event::Lost => return self.leave().await,
             }
+            self.inquiry.ask(&std::mem::take(&mut self.to_ask)).await;
+            if !self.follower.lingers() {
+                self.inquiry.close();
+                if leaving {
+                    return self.leave().await;
+                }
+            }
+        }
+    }
+
+    /// Tells another node what is served here.
+    fn asked(&self, question: Question) {
+        let unread = !*self.synced.borrow();
+        let states = self.follower.states(self.shared.key.clone(), &question.ask, unread);
+        // Whoever asked may have gone.
+        let _ = question.answer.send(states);
+    }
+
+    async fn heard(&mut self, heard: Heard) {
+        let over = match heard {
+            Heard::States(states) => self.follower.heard(&states),
+            Heard::Again => {
+                let again = self.follower.ask_again();
+                for actor in &again.over {
+                    tracing::warn!(%actor, "served no longer, though no other node is known to serve it");
+                }
+                self.to_ask = again.ask;
+                again.over
+            }
+        };
+        for key in over {
+            self.take(&key, vec![Step::Stop], None).await;
+        }
+    }
+
+    /// Serves no more what others serve; what they are about to serve is waited for.
+    async fn begin_to_leave(&mut self) {
+        let every = Duration::from_millis(limits::LINGER_ASK_INTERVAL_MS);
+        let asks_max = self.drain_bound.as_millis() / every.as_millis();
+        let asks_max = u32::try_from(asks_max).unwrap_or(u32::MAX).max(1);
+        for key in self.follower.leave(asks_max) {
+            let steps = self.follower.follow(&key);
+            self.take(&key, steps, None).await;
         }
     }
 
@@ -188,7 +258,19 @@ impl Reconciler {
                     );
                     self.remember(key, &wanted, &refused);
                 }
-                Step::Stop => self.stop(key, "undeployed").await,
+                Step::Linger => {
+                    tracing::info!(actor = %key, "not for this node any more: served until another node serves it");
+                    if let Some(host) = self.host(key) {
+                        host.set_lingering(true);
+                    }
+                    self.to_ask.push(key.clone());
+                }
+                Step::Stay => {
+                    if let Some(host) = self.host(key) {
+                        host.set_lingering(false);
+                    }
+                }
+                Step::Stop => self.stop(key).await,
             }
         }
     }
@@ -318,17 +400,22 @@ impl Reconciler {
     }
 
     /// Serves an actor no more: leaves its subscription without losing a call.
-    async fn stop(&mut self, key: &ActorKey, reason: &str) {
+    async fn stop(&mut self, key: &ActorKey) {
+        let reason = match self.follower.view().actor(key) {
+            None => "undeployed",
+            Some(_) => "not for this node",
+        };
         self.shared.forget_refusal(key);
         let Some(deployment) = self.deployments.remove(key) else { return };
         self.shared.remove_host(key);
         deployment.queue.stop();
-        self.drains.spawn(deployment.queue.close(self.drain_bound));
         let bound = self.drain_bound;
         let actor = key.clone();
         self.drains.spawn(async move {
-            let drained = deployment.serving.drain(bound).await;
+            let queue = deployment.queue.close(bound);
+            let (drained, ()) = tokio::join!(deployment.serving.drain(bound), queue);
             tracing::info!(%actor, fenced = drained.fenced, "left");
+            drained.unfinished
         });
         tracing::info!(actor = %key, reason, "stopped");
         let data = BTreeMap::from([("reason".to_owned(), reason.to_owned())]);
@@ -339,16 +426,16 @@ impl Reconciler {
     async fn leave(mut self) -> usize {
         self.loads.shutdown().await;
         let bound = self.drain_bound;
-        let mut leaving = JoinSet::new();
         for (_, deployment) in self.deployments {
-            self.drains.spawn(deployment.queue.close(bound));
-            leaving.spawn(deployment.serving.drain(bound));
+            self.drains.spawn(async move {
+                let queue = deployment.queue.close(bound);
+                tokio::join!(deployment.serving.drain(bound), queue).0.unfinished
+            });
         }
         let mut abandoned = 0;
-        while let Some(drained) = leaving.join_next().await {
-            abandoned += drained.map_or(0, |drained| drained.unfinished);
+        while let Some(unfinished) = self.drains.join_next().await {
+            abandoned += unfinished.unwrap_or_default();
         }
-        while self.drains.join_next().await.is_some() {}
         abandoned
     }
 

@@ -26,6 +26,7 @@ mod caller;
 mod cast;
 mod check;
 mod host;
+mod inquiry;
 pub mod invariant;
 pub mod limits;
 mod net;

@@ -2,10 +2,13 @@
 //! they end, queue groups that give each call to somebody who the server believes is there.
 
 use lattice_protocol::Error;
+use lattice_protocol::control::ActorStates;
+use lattice_protocol::keys::ActorKey;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
 use crate::limits;
+use crate::node::Item;
 use crate::schedule::{MS, Time};
 use crate::world::{Event, Owner, World};
 
@@ -30,6 +33,15 @@ pub enum Up {
         attempt: u32,
         outcome: Result<u64, Error>,
     },
+    /// A question to every node.
+    Ask {
+        actors: Vec<ActorKey>,
+    },
+    /// The answer to one.
+    States {
+        to: usize,
+        states: ActorStates,
+    },
     /// The client has flushed and closes.
     Close,
 }
@@ -41,6 +53,8 @@ pub enum Down {
     Call { sub: usize, message: Message },
     Reply { call: usize, attempt: u32, outcome: Result<u64, Error> },
     NoResponders { call: usize, attempt: u32 },
+    Ask { from: usize, actors: Vec<ActorKey> },
+    States(ActorStates),
 }
 
 /// One attempt of a call, on its way.
@@ -113,7 +127,7 @@ impl World {
         self.schedule.at(at, Event::Up { conn, epoch, up });
     }
 
-    fn push(&mut self, conn: usize, down: Down) {
+    pub fn push(&mut self, conn: usize, down: Down) {
         let epoch = self.conns[conn].epoch;
         let at = (self.now() + self.delay()).max(self.conns[conn].down_last);
         self.conns[conn].down_last = at;
@@ -149,6 +163,8 @@ impl World {
             Up::Reply { to, call, attempt, outcome } => {
                 self.push(to, Down::Reply { call, attempt, outcome });
             }
+            Up::Ask { actors } => self.ask_nodes(conn, &actors),
+            Up::States { to, states } => self.push(to, Down::States(states)),
             Up::Close => self.sever(conn),
         }
     }
@@ -195,6 +211,15 @@ impl World {
             Down::Call { sub, message } => self.call_arrived(sub, message),
             Down::Reply { call, attempt, outcome } => self.replied(conn, call, attempt, outcome),
             Down::NoResponders { call, attempt } => self.nobody(call, attempt),
+            Down::Ask { from, actors } => self.tell_loop(conn, Item::Asked { from, actors }),
+            Down::States(states) => self.tell_loop(conn, Item::Heard(states)),
+        }
+    }
+
+    fn tell_loop(&mut self, conn: usize, item: Item) {
+        if let Owner::Node { node, .. } = self.conns[conn].owner {
+            self.nodes[node].mailbox.push_back(item);
+            self.run_loop(node);
         }
     }
 

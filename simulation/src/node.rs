@@ -8,20 +8,21 @@ use std::time::Duration;
 
 use lattice_client::registry::Change;
 use lattice_client::registry::told::{Entry, Told};
-use lattice_protocol::keys::ActorKey;
+use lattice_protocol::control::ActorStates;
+use lattice_protocol::keys::{ActorKey, NodeKey};
 use lattice_protocol::record::Labels;
 use mesh_node::Trust;
 use mesh_node::decide::{Follower, Hosted, Refused, Serving, Step, Wanted};
 use rand::Rng;
 
-use crate::cast::{ISSUERS, cast};
+use crate::cast::{ISSUERS, cast, node_key};
 use crate::host::{Rev, Slot};
 use crate::invariant::Invariant;
 use crate::net::{Down, Up};
 use crate::scenario::Quality;
 use crate::schedule::{MS, Time};
 use crate::subscription::{Phase, Sub};
-use crate::world::{Event, Owner, World};
+use crate::world::{Break, Event, Owner, World};
 
 /// What happens to a node.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub enum NodeEvent {
     WaitOver { run: usize },
     /// A call has had its time, or is done.
     Done { run: usize },
+    /// It asks others again whether they serve what lingers.
+    AskAgain,
     /// The connection was lost.
     Lost,
 }
@@ -53,15 +56,26 @@ pub enum Item {
     Change(Change),
     Follow(ActorKey),
     Loaded { key: ActorKey, wanted: Arc<Wanted>, before: Option<usize> },
+    Asked { from: usize, actors: Vec<ActorKey> },
+    Heard(ActorStates),
+    AskAgain,
 }
 
 /// A node. What starts again after an end is another one in the same place.
 pub struct Node {
+    /// Its key: another one in each life.
+    pub key: NodeKey,
     pub conn: usize,
     pub alive: bool,
     pub leaving: bool,
     /// Whether it was told to leave.
     pub asked: bool,
+    /// Whether it does so: it serves only what others are about to serve.
+    pub departs: bool,
+    /// Whether it will ask others again what they serve.
+    pub asks: bool,
+    /// Whether its loop has read a whole list.
+    pub synced: bool,
     /// Whether the list that the watch begins with was read.
     pub listed: bool,
     /// Counts what has run in this place.
@@ -89,14 +103,18 @@ pub struct Node {
 }
 
 impl Node {
-    pub fn new() -> Self {
+    pub fn new(number: usize, life: u64) -> Self {
         Self {
+            key: node_key(number, life),
             conn: usize::MAX,
             alive: false,
             leaving: false,
             asked: false,
+            departs: false,
+            asks: false,
+            synced: false,
             listed: false,
-            life: 0,
+            life,
             frozen_until: 0,
             follower: Follower::new(Labels::new(), Trust::Anybody),
             told: Told::default(),
@@ -136,7 +154,8 @@ impl World {
         let life = self.nodes[node].life + 1;
         let conn = self.connect(Owner::Node { node, life });
         let follower = Follower::new(labels, trust);
-        self.nodes[node] = Node { conn, alive: true, life, follower, ..Node::new() };
+        let fresh = Node::new(node, life);
+        self.nodes[node] = Node { conn, alive: true, follower, ..fresh };
         self.trace(|| format!("node {node} starts"));
         self.list(node);
     }
@@ -191,6 +210,10 @@ impl World {
             NodeEvent::FenceOver { sub } => self.fence_failed(sub),
             NodeEvent::WaitOver { run } => self.wait_over(run),
             NodeEvent::Done { run } => self.done(run),
+            NodeEvent::AskAgain => {
+                self.nodes[node].mailbox.push_back(Item::AskAgain);
+                self.run_loop(node);
+            }
             NodeEvent::Lost => self.node_lost(node),
         }
     }
@@ -204,11 +227,17 @@ impl World {
 
     pub fn run_loop(&mut self, node: usize) {
         let state = &self.nodes[node];
-        if state.asked && !state.leaving && state.opening.is_none() {
-            self.leave(node);
+        if state.asked && !state.departs && state.opening.is_none() {
+            self.begin_to_leave(node);
         }
         while self.nodes[node].opening.is_none() && !self.nodes[node].leaving {
-            let Some(item) = self.nodes[node].mailbox.pop_front() else { return };
+            let Some(item) = self.nodes[node].mailbox.pop_front() else {
+                let state = &self.nodes[node];
+                if state.departs && !state.follower.lingers() {
+                    self.leave(node);
+                }
+                return;
+            };
             match item {
                 Item::Change(change) => self.take_in(node, change),
                 Item::Follow(key) => {
@@ -216,6 +245,9 @@ impl World {
                     self.take(node, &key, steps, None);
                 }
                 Item::Loaded { key, wanted, before } => self.loaded(node, &key, &wanted, before),
+                Item::Asked { from, actors } => self.asked(node, from, actors),
+                Item::Heard(states) => self.heard_states(node, &states),
+                Item::AskAgain => self.ask_again(node),
             }
         }
     }
@@ -228,7 +260,7 @@ impl World {
             Change::Removed { key, .. } => {
                 self.nodes[node].seen.remove(&key.to_string());
             }
-            Change::Synced { .. } => {}
+            Change::Synced { .. } => self.nodes[node].synced = true,
         }
         if self.ignores(&change) {
             return;
@@ -241,7 +273,7 @@ impl World {
         }
     }
 
-    fn take(&mut self, node: usize, key: &ActorKey, steps: Vec<Step>, rev: Option<&Rev>) {
+    pub fn take(&mut self, node: usize, key: &ActorKey, steps: Vec<Step>, rev: Option<&Rev>) {
         let actor = cast().number(key);
         for step in steps {
             self.trace(|| format!("node {node} actor {actor}: {}", shown(&step)));
@@ -258,12 +290,25 @@ impl World {
                     self.host(node, key, Slot::Refusing(error), subscribe, Hosted::Refusing);
                 }
                 Step::Refuse { .. } | Step::Await { .. } => {}
+                Step::Linger => self.linger(node, key),
+                Step::Stay => {}
                 Step::Stop => {
                     if let Some(sub) = self.nodes[node].hosts.remove(key) {
                         self.close(sub);
                     }
                 }
             }
+        }
+    }
+
+    fn linger(&mut self, node: usize, key: &ActorKey) {
+        match self.broken {
+            Some(Break::LeaveAtOnce) => {
+                if let Some(sub) = self.nodes[node].hosts.remove(key) {
+                    self.close(sub);
+                }
+            }
+            _ => self.inquire(node, vec![key.clone()]),
         }
     }
 
@@ -354,6 +399,8 @@ fn shown(step: &Step) -> String {
             format!("refuses revision {}: {}", wanted.record.revision, refused.error.message)
         }
         Step::Await { wanted, .. } => format!("awaits revision {}", wanted.record.revision),
+        Step::Linger => "lingers".to_owned(),
+        Step::Stay => "stays".to_owned(),
         Step::Stop => "stops".to_owned(),
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use lattice_protocol::control::{Ack, AskLink, Inventory, LinkState, Prepare, Prepared, Providers};
+use lattice_protocol::control::{
+    Ack, ActorStates, AskActors, AskLink, Inventory, LinkState, Prepare, Prepared, Providers,
+};
 use lattice_protocol::event::Event;
 use lattice_protocol::keys::{Actor, Issuer, Key, Node, Provider};
 use lattice_protocol::limits::{self, NESTING_LEVELS_MAX};
@@ -123,6 +125,8 @@ fn decode_as_everything(bytes: &[u8]) {
     let _ = Prepared::decode(bytes);
     let _ = Ack::decode(bytes);
     let _ = AskLink::decode(bytes);
+    let _ = AskActors::decode(bytes);
+    let _ = ActorStates::decode(bytes);
     let _ = LinkState::decode(bytes).map(|state| state.node().clone());
     let _ = Providers::decode(bytes);
     if let Err(error) = Invocation::decode(bytes) {

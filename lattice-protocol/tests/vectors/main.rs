@@ -15,7 +15,9 @@ mod samples;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use lattice_protocol::control::{Ack, AskLink, Inventory, LinkState, Prepare, Prepared, Providers};
+use lattice_protocol::control::{
+    Ack, ActorStates, AskActors, AskLink, Inventory, LinkState, Prepare, Prepared, Providers,
+};
 use lattice_protocol::event::Event;
 use lattice_protocol::presence::Heartbeat;
 use lattice_protocol::record::{ActorRecord, LinkRecord, ProviderRecord, Record, RevocationRecord};
@@ -67,6 +69,8 @@ fn recode(of: &str, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
         "Ack" => Ack::decode(bytes)?.encode(),
         "AskLink" => AskLink::decode(bytes)?.encode(),
         "LinkState" => LinkState::decode(bytes)?.encode(),
+        "AskActors" => AskActors::decode(bytes)?.encode(),
+        "ActorStates" => ActorStates::decode(bytes)?.encode(),
         "Providers" => Providers::decode(bytes)?.encode(),
         other => return contract_types::recode(other, bytes),
     };

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use lattice_protocol::control::{
-    Ack, AskLink, Inventory, LinkState, Prepare, Prepared, Providers, Refusal, RefusedLink,
-    RunningProvider, SupervisedProvider,
+    Ack, ActorStates, AskActors, AskLink, Inventory, LinkState, Prepare, Prepared, Providers,
+    Refusal, RefusedLink, RunningProvider, ServingBy, SupervisedProvider,
 };
 use lattice_protocol::event::{Event, EventKind};
 use lattice_protocol::keys::{Actor, Issuer, Key, KeyKind, Node, Provider};
@@ -44,6 +44,27 @@ fn link_states() -> Vec<Sample> {
         .into_iter()
         .map(|(name, shows, state)| sample(name, shows, state.encode().unwrap()))
         .collect()
+}
+
+fn ask_actors() -> Vec<Sample> {
+    let ask = AskActors { actors: vec![key::<Actor>(1), key::<Actor>(2)] };
+    vec![sample("two", "a node would like to serve two actors no more", ask.encode().unwrap())]
+}
+
+fn actor_states() -> Vec<Sample> {
+    let nothing =
+        ActorStates { node: key::<Node>(3), serving: vec![], coming: vec![], unread: false };
+    let both = ActorStates {
+        serving: vec![ServingBy { key: key::<Actor>(1), at: 42 }],
+        coming: vec![key::<Actor>(2)],
+        ..nothing.clone()
+    };
+    let unread = ActorStates { unread: true, ..nothing.clone() };
+    vec![
+        sample("nothing", "neither of them is for this node", nothing.encode().unwrap()),
+        sample("both", "one is served, the other is being loaded", both.encode().unwrap()),
+        sample("unread", "a node that has just started", unread.encode().unwrap()),
+    ]
 }
 
 fn providers() -> Vec<Sample> {
@@ -102,6 +123,8 @@ pub fn all() -> Vec<(&'static str, &'static str, Vec<Sample>)> {
         ("ask_link.json", "AskLink", ask_links()),
         ("link_state.json", "LinkState", link_states()),
         ("providers.json", "Providers", providers()),
+        ("ask_actors.json", "AskActors", ask_actors()),
+        ("actor_states.json", "ActorStates", actor_states()),
     ]
 }
 
@@ -292,13 +315,23 @@ fn heartbeat() -> Heartbeat {
             revision: 2,
             digest: Digest::of(b"second"),
             in_flight: 1,
+            lingering: false,
         }],
         actor_count: 1,
     }
 }
 
 fn heartbeats() -> Vec<Sample> {
-    vec![sample("serving", "a node that serves one actor", heartbeat().encode().unwrap())]
+    let mut lingering = heartbeat();
+    lingering.actors.iter_mut().for_each(|actor| actor.lingering = true);
+    vec![
+        sample("serving", "a node that serves one actor", heartbeat().encode().unwrap()),
+        sample(
+            "lingering",
+            "a node that serves it until another one does",
+            lingering.encode().unwrap(),
+        ),
+    ]
 }
 
 fn events() -> Vec<Sample> {

@@ -5,7 +5,7 @@ pub mod gate;
 mod revision;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -41,6 +41,8 @@ pub(crate) struct ActorHost {
     shared: Arc<Shared>,
     slot: ArcSwap<Slot>,
     in_flight: AtomicU32,
+    /// Whether it is served only until another node serves it.
+    lingering: AtomicBool,
 }
 
 /// A call as it reaches an actor: from NATS, or from an actor or a provider of this node.
@@ -67,7 +69,8 @@ impl Drop for InFlight<'_> {
 impl ActorHost {
     pub fn new(key: ActorKey, shared: Arc<Shared>, slot: Slot) -> Self {
         let slot = ArcSwap::from_pointee(slot);
-        Self { key, shared, slot, in_flight: AtomicU32::new(0) }
+        let (in_flight, lingering) = (AtomicU32::new(0), AtomicBool::new(false));
+        Self { key, shared, slot, in_flight, lingering }
     }
 
     pub fn key(&self) -> &ActorKey {
@@ -82,6 +85,11 @@ impl ActorHost {
     /// Puts another revision, or an error, where new calls find it.
     pub fn swap(&self, slot: Slot) {
         self.slot.store(Arc::new(slot));
+    }
+
+    /// Says whether it is served only until another node serves it.
+    pub fn set_lingering(&self, lingering: bool) {
+        self.lingering.store(lingering, Ordering::Relaxed);
     }
 
     /// Returns the revision that new calls get.
@@ -100,6 +108,7 @@ impl ActorHost {
             revision: revision.number,
             digest: revision.digest.clone(),
             in_flight: self.in_flight(),
+            lingering: self.lingering.load(Ordering::Relaxed),
         })
     }
 

@@ -172,7 +172,8 @@ impl Deploy {
             (Decision::Unchanged, Some(old)) => (old.clone(), false),
             (Decision::Unchanged, None) => return Ok(()),
         };
-        if changed {
+        let before = current.map(|entry| entry.at);
+        let at = if changed {
             session.output.progress(&format!(
                 "storing {} revision {} ({} bytes)",
                 record.name, record.revision, record.size
@@ -181,14 +182,15 @@ impl Deploy {
             if !self.no_wait {
                 rollout::prepare(session, lattice, &record, end).await?;
             }
-            rollout::write(&registry, &record, current.map(|entry| entry.at)).await?;
+            rollout::write(&registry, &record, before).await?
         } else {
             session.output.progress("this very module is active already");
-        }
+            before.unwrap_or_default()
+        };
         let node = if self.no_wait {
             None
         } else {
-            Some(rollout::confirm(session, lattice, &record, end).await?)
+            Some(rollout::confirm(session, lattice, &record, at, end).await?)
         };
         let missing = link::missing(&registry, &record).await?;
         for contract in &missing {
