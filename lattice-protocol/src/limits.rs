@@ -68,6 +68,8 @@ pub const REFUSED_LINKS_MAX: usize = 100;
 pub const ACTOR_CONCURRENCY_DEFAULT: u32 = 256;
 /// Most calls of one actor that a record may ask to run at once on one node.
 pub const ACTOR_CONCURRENCY_MAX: u32 = 10_000;
+/// Most nodes that a record may ask to serve an actor, where it asks for a number.
+pub const ACTOR_REPLICAS_MAX: u32 = 1_000;
 /// Memory of one instance of an actor, where its record names no other size.
 pub const ACTOR_MEMORY_DEFAULT_BYTES: u64 = 64 * 1024 * 1024;
 /// Most memory of one instance that a record may ask for.

@@ -6,5 +6,6 @@ pub use crate::actor_host::gate;
 pub use crate::follow::{AskAgain, Follower, Hosted, Step};
 pub use crate::lattice_view::{Affected, LatticeView, Revocations, Wanted};
 pub use crate::links::Links;
+pub use crate::peers::Peers;
 pub use crate::plan::{Plan, Serving, missing_label, plan, struck};
 pub use crate::refusal::Refused;

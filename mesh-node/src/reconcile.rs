@@ -1,5 +1,7 @@
 //! Makes what this node serves follow what the registry wants: one loop, one closed set of events.
 
+mod others;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,7 @@ use crate::inquiry::{Heard, Inquiry, Question};
 use crate::lattice_view::{Affected, Wanted};
 use crate::limits;
 use crate::loader::Loader;
+use crate::neighbours::{Neighbours, Noticed};
 use crate::queue::{Queues, Reading};
 use crate::refusal::{self, Refused};
 use crate::shared::Shared;
@@ -35,6 +38,8 @@ enum Event {
     Asked(Question),
     /// Other nodes say what they serve, or it is time to ask them again.
     Heard(Heard),
+    /// Something was noticed of other nodes.
+    Noticed(Noticed),
     /// The node leaves: serve nothing any more once others do, then drain everything within the
     /// bound.
     Drain,
@@ -69,6 +74,7 @@ pub(crate) struct Reconciler {
     drains: JoinSet<usize>,
     questions: mpsc::Receiver<Question>,
     inquiry: Inquiry,
+    neighbours: Neighbours,
     /// What others are to be asked about.
     to_ask: Vec<ActorKey>,
     drain_bound: Duration,
@@ -86,8 +92,10 @@ impl Reconciler {
         synced: watch::Sender<bool>,
         wanted_providers: watch::Sender<WantedProviders>,
     ) -> Self {
-        let follower = Follower::new(shared.labels.clone(), shared.trust.clone());
+        let follower =
+            Follower::new(shared.key.clone(), shared.labels.clone(), shared.trust.clone());
         let inquiry = Inquiry::new(shared.lattice.clone());
+        let neighbours = Neighbours::new(shared.lattice.clone());
         Self {
             shared,
             loader,
@@ -98,6 +106,7 @@ impl Reconciler {
             drains: JoinSet::new(),
             questions,
             inquiry,
+            neighbours,
             to_ask: Vec::new(),
             drain_bound,
             synced,
@@ -119,6 +128,7 @@ impl Reconciler {
                 Some(Ok(loaded)) = self.loads.join_next() => Event::Loaded(loaded),
                 Some(question) = self.questions.recv() => Event::Asked(question),
                 heard = self.inquiry.next() => Event::Heard(heard),
+                noticed = self.neighbours.next() => Event::Noticed(noticed),
                 Some(_) = self.drains.join_next(), if !leaving => continue,
             };
             match event {
@@ -126,6 +136,7 @@ impl Reconciler {
                 Event::Loaded(loaded) => self.loaded(loaded).await,
                 Event::Asked(question) => self.asked(question),
                 Event::Heard(heard) => self.heard(heard).await,
+                Event::Noticed(noticed) => self.noticed(noticed).await,
                 Event::Drain => {
                     leaving = true;
                     self.begin_to_leave().await;
@@ -133,48 +144,15 @@ impl Reconciler {
                 Event::Lost => return self.leave().await,
             }
             self.inquiry.ask(&std::mem::take(&mut self.to_ask)).await;
+            if self.neighbours.listen(self.follower.counts_peers()).await {
+                self.follower.forget_peers();
+            }
             if !self.follower.lingers() {
                 self.inquiry.close();
                 if leaving {
                     return self.leave().await;
                 }
             }
-        }
-    }
-
-    /// Tells another node what is served here.
-    fn asked(&self, question: Question) {
-        let unread = !*self.synced.borrow();
-        let states = self.follower.states(self.shared.key.clone(), &question.ask, unread);
-        // Whoever asked may have gone.
-        let _ = question.answer.send(states);
-    }
-
-    async fn heard(&mut self, heard: Heard) {
-        let over = match heard {
-            Heard::States(states) => self.follower.heard(&states),
-            Heard::Again => {
-                let again = self.follower.ask_again();
-                for actor in &again.over {
-                    tracing::warn!(%actor, "served no longer, though no other node is known to serve it");
-                }
-                self.to_ask = again.ask;
-                again.over
-            }
-        };
-        for key in over {
-            self.take(&key, vec![Step::Stop], None).await;
-        }
-    }
-
-    /// Serves no more what others serve; what they are about to serve is waited for.
-    async fn begin_to_leave(&mut self) {
-        let every = Duration::from_millis(limits::LINGER_ASK_INTERVAL_MS);
-        let asks_max = self.drain_bound.as_millis() / every.as_millis();
-        let asks_max = u32::try_from(asks_max).unwrap_or(u32::MAX).max(1);
-        for key in self.follower.leave(asks_max) {
-            let steps = self.follower.follow(&key);
-            self.take(&key, steps, None).await;
         }
     }
 
@@ -229,7 +207,12 @@ impl Reconciler {
             }
             Affected::Nothing => {}
         }
-        for key in self.follower.affected(&affected) {
+        let keys = self.follower.affected(&affected);
+        self.follow_all(keys).await;
+    }
+
+    async fn follow_all(&mut self, keys: Vec<ActorKey>) {
+        for key in keys {
             let steps = self.follower.follow(&key);
             self.take(&key, steps, None).await;
         }
@@ -420,23 +403,6 @@ impl Reconciler {
         tracing::info!(actor = %key, reason, "stopped");
         let data = BTreeMap::from([("reason".to_owned(), reason.to_owned())]);
         self.tell(EventKind::ActorStopped, key.as_str(), data).await;
-    }
-
-    /// Leaves every subscription; returns how many calls were abandoned at the bound.
-    async fn leave(mut self) -> usize {
-        self.loads.shutdown().await;
-        let bound = self.drain_bound;
-        for (_, deployment) in self.deployments {
-            self.drains.spawn(async move {
-                let queue = deployment.queue.close(bound);
-                tokio::join!(deployment.serving.drain(bound), queue).0.unfinished
-            });
-        }
-        let mut abandoned = 0;
-        while let Some(unfinished) = self.drains.join_next().await {
-            abandoned += unfinished.unwrap_or_default();
-        }
-        abandoned
     }
 
     async fn tell(&self, kind: EventKind, subject: &str, data: BTreeMap<String, String>) {

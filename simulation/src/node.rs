@@ -116,7 +116,7 @@ impl Node {
             listed: false,
             life,
             frozen_until: 0,
-            follower: Follower::new(Labels::new(), Trust::Anybody),
+            follower: Follower::new(node_key(number, life), Labels::new(), Trust::Anybody),
             told: Told::default(),
             watch: 0,
             deaf: false,
@@ -153,7 +153,7 @@ impl World {
         let trust = Trust::from_issuers(cast().issuers[..trusted].iter().cloned());
         let life = self.nodes[node].life + 1;
         let conn = self.connect(Owner::Node { node, life });
-        let follower = Follower::new(labels, trust);
+        let follower = Follower::new(node_key(node, life), labels, trust);
         let fresh = Node::new(node, life);
         self.nodes[node] = Node { conn, alive: true, follower, ..fresh };
         self.trace(|| format!("node {node} starts"));

@@ -221,6 +221,7 @@ fn actor_record() -> ActorRecord {
         labels: facts([("zone", "eu")]),
         limits: ActorLimits { memory_bytes: Some(1 << 25), timeout_ms: Some(500) },
         concurrency: Some(64),
+        replicas: None,
         isolation: Isolation::Reuse,
         deployed_at_ms: 1_800_000_000_000,
         rolled_back: true,
@@ -247,9 +248,11 @@ fn actor_records() -> Vec<Sample> {
         history: vec![],
         ..full.clone()
     };
+    let two = ActorRecord { replicas: Some(2), ..plain.clone() };
     vec![
         sample("plain", "an actor with the default limits", plain.encode().unwrap()),
-        sample("full", "every field that a record may have", full.encode().unwrap()),
+        sample("full", "every field but the number of nodes", full.encode().unwrap()),
+        sample("replicas", "an actor that two nodes serve", two.encode().unwrap()),
     ]
 }
 

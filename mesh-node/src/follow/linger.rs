@@ -1,6 +1,8 @@
 //! How a node goes on serving what is not for it any more until somebody else serves it: whom it
 //! asks, what it makes of the answers, and when it waits no longer.
 
+use std::collections::BTreeSet;
+
 use lattice_protocol::control::{ActorStates, AskActors, ServingBy};
 use lattice_protocol::keys::{ActorKey, NodeKey};
 
@@ -15,6 +17,10 @@ pub(super) struct Linger {
     asked: u32,
     /// Of these questions, the last ones to which nobody said that it serves the actor or will.
     in_vain: u32,
+    /// The record by which others must serve it: its revision in the registry.
+    at: u64,
+    /// Who does so.
+    by: BTreeSet<NodeKey>,
 }
 
 /// What follows when it is time to ask others again.
@@ -69,7 +75,7 @@ impl Follower {
     pub fn heard(&mut self, states: &ActorStates) -> Vec<ActorKey> {
         let mut over = Vec::new();
         for ServingBy { key, at } in &states.serving {
-            if self.needed(key).is_some_and(|needed| *at >= needed) {
+            if self.is_enough(key, *at, &states.node) {
                 self.actors.remove(key);
                 over.push(key.clone());
             } else {
@@ -120,14 +126,24 @@ impl Follower {
         begun.then_some(Step::Linger)
     }
 
-    /// Returns the revision of the record by which somebody else must serve an actor that lingers.
-    fn needed(&self, key: &ActorKey) -> Option<u64> {
-        let state = self.actors.get(key)?;
-        state.linger.as_ref()?;
-        let wanted = self.view.actor(key)?.at;
+    /// Takes in that `node` serves an actor by the record at `at`; returns whether this node need
+    /// not serve it any more.
+    fn is_enough(&mut self, key: &ActorKey, at: u64, node: &NodeKey) -> bool {
+        let Some(state) = self.actors.get_mut(key) else { return false };
+        let (Some(linger), Some(wanted)) = (&mut state.linger, self.view.actor(key)) else {
+            return false;
+        };
         // Whoever leaves need not wait for what it does not serve itself.
         let served = state.served.filter(|_| self.leaving.is_some());
-        Some(served.map_or(wanted, |served| served.min(wanted)))
+        let needed = served.map_or(wanted.at, |served| served.min(wanted.at));
+        if linger.at != needed {
+            linger.at = needed;
+            linger.by.clear();
+        }
+        if at >= needed {
+            linger.by.insert(node.clone());
+        }
+        linger.by.len() >= self.peers.needed(&wanted.record)
     }
 
     fn hope(&mut self, key: &ActorKey) {

@@ -202,6 +202,10 @@ fn actor_section(deployed: &Deployed, nodes: &[Inventory]) -> Section {
             .map(|(node, refusal)| (node.heartbeat.node.as_str(), refusal.error.to_string()))
             .collect();
         let mut notes: Vec<String> = Vec::new();
+        notes.extend(record.replicas().map(|replicas| match replicas {
+            1 => "on 1 node".to_owned(),
+            replicas => format!("on {replicas} nodes"),
+        }));
         // What is served only until another node serves it does not count as placed there.
         let (lingering, placed): (Vec<_>, Vec<_>) =
             served.iter().partition(|(_, actor)| actor.lingering);
