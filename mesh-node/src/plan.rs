@@ -168,9 +168,9 @@ mod tests {
         let mut case = Case::new();
         case.record.labels.insert("zone".into(), "edge".into());
         case.deploy();
-        assert_eq!(case.plan(None), Plan::Absent);
+        assert_eq!(case.plan(None), Plan::Elsewhere);
         case.labels.insert("zone".into(), "cloud".into());
-        assert_eq!(case.plan(None), Plan::Absent);
+        assert_eq!(case.plan(None), Plan::Elsewhere);
         case.labels.insert("zone".into(), "edge".into());
         assert_eq!(case.plan(None), Plan::Serve);
     }

@@ -27,13 +27,13 @@ impl World {
         }
     }
 
-    /// Gives a question to every node that the server knows of.
-    pub fn ask_nodes(&mut self, from: usize, actors: &[ActorKey]) {
+    /// Gives a message to every node that the server knows of.
+    pub fn tell_nodes(&mut self, message: &Down) {
         for conn in 0..self.conns.len() {
             let Owner::Node { node, life } = self.conns[conn].owner else { continue };
             let known = self.conns[conn].client == Some(self.conns[conn].epoch);
             if known && self.nodes[node].alive && self.nodes[node].life == life {
-                self.push(conn, Down::Ask { from, actors: actors.to_vec() });
+                self.push(conn, message.clone());
             }
         }
     }
@@ -78,7 +78,13 @@ impl World {
     /// Has a node leave: what others are about to serve is served until then.
     pub fn begin_to_leave(&mut self, node: usize) {
         self.nodes[node].departs = true;
-        for key in self.nodes[node].follower.leave(LEAVE_ASKS_MAX).into_iter().rev() {
+        self.say_alive(node);
+        let keys = self.nodes[node].follower.leave(LEAVE_ASKS_MAX);
+        self.follow_all(node, keys);
+    }
+
+    pub fn follow_all(&mut self, node: usize, keys: Vec<ActorKey>) {
+        for key in keys.into_iter().rev() {
             self.nodes[node].mailbox.push_front(Item::Follow(key));
         }
     }

@@ -32,6 +32,7 @@ pub mod limits;
 mod net;
 mod node;
 mod operator;
+mod peers;
 mod registry;
 pub mod scenario;
 pub mod schedule;

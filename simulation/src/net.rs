@@ -4,6 +4,7 @@
 use lattice_protocol::Error;
 use lattice_protocol::control::ActorStates;
 use lattice_protocol::keys::ActorKey;
+use lattice_protocol::presence::Heartbeat;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
@@ -42,6 +43,8 @@ pub enum Up {
         to: usize,
         states: ActorStates,
     },
+    /// A node says that it is there.
+    Beat(Box<Heartbeat>),
     /// The client has flushed and closes.
     Close,
 }
@@ -55,6 +58,7 @@ pub enum Down {
     NoResponders { call: usize, attempt: u32 },
     Ask { from: usize, actors: Vec<ActorKey> },
     States(ActorStates),
+    Beat(Box<Heartbeat>),
 }
 
 /// One attempt of a call, on its way.
@@ -163,8 +167,9 @@ impl World {
             Up::Reply { to, call, attempt, outcome } => {
                 self.push(to, Down::Reply { call, attempt, outcome });
             }
-            Up::Ask { actors } => self.ask_nodes(conn, &actors),
+            Up::Ask { actors } => self.tell_nodes(&Down::Ask { from: conn, actors }),
             Up::States { to, states } => self.push(to, Down::States(states)),
+            Up::Beat(beat) => self.tell_nodes(&Down::Beat(beat)),
             Up::Close => self.sever(conn),
         }
     }
@@ -213,6 +218,7 @@ impl World {
             Down::NoResponders { call, attempt } => self.nobody(call, attempt),
             Down::Ask { from, actors } => self.tell_loop(conn, Item::Asked { from, actors }),
             Down::States(states) => self.tell_loop(conn, Item::Heard(states)),
+            Down::Beat(beat) => self.tell_loop(conn, Item::Beat(beat)),
         }
     }
 

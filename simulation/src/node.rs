@@ -10,12 +10,13 @@ use lattice_client::registry::Change;
 use lattice_client::registry::told::{Entry, Told};
 use lattice_protocol::control::ActorStates;
 use lattice_protocol::keys::{ActorKey, NodeKey};
+use lattice_protocol::presence::Heartbeat;
 use lattice_protocol::record::Labels;
 use mesh_node::Trust;
 use mesh_node::decide::{Follower, Hosted, Refused, Serving, Step, Wanted};
 use rand::Rng;
 
-use crate::cast::{ISSUERS, cast, node_key};
+use crate::cast::{ISSUERS, cast, node_key, zone_label};
 use crate::host::{Rev, Slot};
 use crate::invariant::Invariant;
 use crate::net::{Down, Up};
@@ -47,6 +48,10 @@ pub enum NodeEvent {
     Done { run: usize },
     /// It asks others again whether they serve what lingers.
     AskAgain,
+    /// It says that it is there.
+    Beat,
+    /// It looks who of the others was not heard.
+    Look,
     /// The connection was lost.
     Lost,
 }
@@ -59,6 +64,8 @@ pub enum Item {
     Asked { from: usize, actors: Vec<ActorKey> },
     Heard(ActorStates),
     AskAgain,
+    Beat(Box<Heartbeat>),
+    Look,
 }
 
 /// A node. What starts again after an end is another one in the same place.
@@ -86,6 +93,8 @@ pub struct Node {
     /// Counts the lists; what belongs to an earlier one is ignored.
     pub watch: u64,
     pub deaf: bool,
+    /// Whether heartbeats could not be heard since it looked last.
+    pub hears_none: bool,
     /// The next lists are older by so many writes.
     pub stale: u64,
     pub mailbox: VecDeque<Item>,
@@ -120,6 +129,7 @@ impl Node {
             told: Told::default(),
             watch: 0,
             deaf: false,
+            hears_none: false,
             stale: 0,
             mailbox: VecDeque::new(),
             opening: None,
@@ -136,6 +146,11 @@ impl Node {
         self.alive && !self.leaving
     }
 
+    /// Returns whether it runs and was not told to leave.
+    pub fn stays(&self) -> bool {
+        self.serves() && !self.asked
+    }
+
     /// Returns whether it has nothing left to do.
     pub fn idle(&self) -> bool {
         self.mailbox.is_empty() && self.opening.is_none()
@@ -148,7 +163,7 @@ impl World {
             return;
         }
         let spec = &self.scenario.nodes[node];
-        let labels = Labels::from([("zone".to_owned(), spec.zone.to_string())]);
+        let labels = zone_label(spec.zone);
         let trusted = if spec.trusts_all { ISSUERS } else { ISSUERS - 1 };
         let trust = Trust::from_issuers(cast().issuers[..trusted].iter().cloned());
         let life = self.nodes[node].life + 1;
@@ -158,6 +173,7 @@ impl World {
         self.nodes[node] = Node { conn, alive: true, follower, ..fresh };
         self.trace(|| format!("node {node} starts"));
         self.list(node);
+        self.begin_to_beat(node);
     }
 
     pub fn crash(&mut self, node: usize) {
@@ -214,6 +230,8 @@ impl World {
                 self.nodes[node].mailbox.push_back(Item::AskAgain);
                 self.run_loop(node);
             }
+            NodeEvent::Beat => self.beat(node),
+            NodeEvent::Look => self.look(node),
             NodeEvent::Lost => self.node_lost(node),
         }
     }
@@ -248,6 +266,8 @@ impl World {
                 Item::Asked { from, actors } => self.asked(node, from, actors),
                 Item::Heard(states) => self.heard_states(node, &states),
                 Item::AskAgain => self.ask_again(node),
+                Item::Beat(beat) => self.heard_beat(node, &beat),
+                Item::Look => self.look_around(node),
             }
         }
     }

@@ -53,6 +53,8 @@ pub enum Break {
     LeaveAtOnce,
     /// Nodes say to serve what they serve only until others do.
     ClaimLingering,
+    /// Nodes hear no heartbeat.
+    HearNobody,
     /// Deployments never say that they may be below what a node serves.
     PlainRecords,
 }

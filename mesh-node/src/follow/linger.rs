@@ -17,7 +17,9 @@ pub(super) struct Linger {
     asked: u32,
     /// Of these questions, the last ones to which nobody said that it serves the actor or will.
     in_vain: u32,
-    /// The record by which others must serve it: its revision in the registry.
+    /// Its newest record, as revision in the registry.
+    record: u64,
+    /// The record by which others must serve it, likewise.
     at: u64,
     /// Who does so.
     by: BTreeSet<NodeKey>,
@@ -120,9 +122,16 @@ impl Follower {
             self.actors.remove(key);
             return Some(Step::Stop);
         }
+        let wanted = self.view.actor(key)?.at;
+        let leaving = self.leaving.is_some();
         let linger = &mut self.state(key).linger;
         let begun = linger.is_none();
-        linger.get_or_insert_default();
+        let linger = linger.get_or_insert_default();
+        // Others need their time for each record; whoever leaves has only so much itself.
+        if linger.record != wanted && !leaving {
+            linger.asked = 0;
+        }
+        linger.record = wanted;
         begun.then_some(Step::Linger)
     }
 

@@ -98,6 +98,21 @@ fn it_is_asked_again_a_bounded_number_of_times() {
 }
 
 #[test]
+fn the_wait_begins_anew_with_each_record_but_not_for_a_node_that_leaves() {
+    let one = record(1);
+    let mut follower = lingers(&one);
+    for _ in 1..limits::LINGER_ASKS_MAX {
+        follower.ask_again();
+    }
+    deploy(&mut follower, &away(&one, 3), 3);
+    assert_eq!(follower.ask_again().over, []);
+    let mut follower = leaves(&one, 2);
+    follower.ask_again();
+    deploy(&mut follower, &next(&one, 3), 3);
+    assert_eq!(follower.ask_again().over, [one.key]);
+}
+
+#[test]
 fn what_lingers_is_not_said_to_be_served_so_that_two_nodes_never_wait_for_each_other_in_vain() {
     let one = record(1);
     let here = serves(&one);
