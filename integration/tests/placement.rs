@@ -133,3 +133,59 @@ async fn what_nobody_else_serves_is_served_for_a_while_and_not_for_ever() {
     clean(load).await;
     wait_until_left(&bed, node.key(), echo.key()).await;
 }
+
+/// Waits until exactly `wanted` of `nodes` serve the actor, and no other lingers.
+async fn wait_until_so_many_serve(
+    bed: &Testbed,
+    nodes: &[MeshNode],
+    actor: &ActorKey,
+    wanted: usize,
+) {
+    let what = format!("{wanted} of {} nodes to serve it", nodes.len());
+    wait_until(&what, SOON, async || {
+        let mut found = Vec::new();
+        for node in nodes {
+            found.extend(serves(bed, node.key(), actor).await);
+        }
+        found.len() == wanted && found.iter().all(|lingers| !lingers)
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_of_three_nodes_serve_an_actor_and_another_takes_the_place_of_one_that_dies() {
+    let bed = Testbed::start("placement").await.unwrap();
+    let mut nodes = Vec::new();
+    for _ in 0..3 {
+        nodes.push(bed.start_node().await.unwrap());
+    }
+    let user = User { user: Meshctl::new(&bed.url(), bed.name().as_str()).unwrap() };
+    let deployed = user.deploy(&user.sign(1).await, &["--replicas", "2"]).await;
+    let actor: ActorKey = deployed["key"].as_str().unwrap().parse().unwrap();
+    wait_until_so_many_serve(&bed, &nodes, &actor, 2).await;
+    let listed = user.user.json(&["ls", "actors"]).await.unwrap();
+    assert_eq!(listed["actors"][0]["replicas"], 2, "{listed}");
+
+    let mut serving = None;
+    for (at, node) in nodes.iter().enumerate() {
+        serving = serves(&bed, node.key(), &actor).await.map(|_| at).or(serving);
+    }
+    let mut killed = nodes.remove(serving.unwrap());
+    killed.process().kill().unwrap();
+    wait_until_so_many_serve(&bed, &nodes, &actor, 2).await;
+
+    // Others join and leave: what that moves costs no call.
+    let load = load(&bed, &actor);
+    for _ in 0..2 {
+        nodes.push(bed.start_node().await.unwrap());
+        wait_until_so_many_serve(&bed, &nodes, &actor, 2).await;
+    }
+    for _ in 0..2 {
+        let mut node = nodes.remove(0);
+        let status = node.terminate().await.unwrap();
+        assert!(status.success(), "{status}\n{}", node.process().log_tail());
+        wait_until_so_many_serve(&bed, &nodes, &actor, 2).await;
+    }
+    clean(load).await;
+}

@@ -170,6 +170,8 @@ impl World {
         let generous = RetryBudget::default();
         let budget = if self.broken == Some(Break::NoBudget) { &generous } else { &caller.budget };
         let shown = self.tracing.then(|| format!("{attempt:?}"));
+        // Where nobody listens nobody has work with another attempt.
+        let free = matches!(attempt, Attempt::NoResponders(_));
         match call.attempts.failed(attempt, micros(now - call.begun), jitter, budget) {
             Next::GiveUp(error) => {
                 if let Some(shown) = shown {
@@ -178,10 +180,10 @@ impl World {
                 self.end_call(number, Err(error));
             }
             Next::RetryAfter(pause) => {
-                caller.retries += 1;
+                caller.retries += u64::from(!free);
                 // Five calls earn one retry; nobody has more than was saved up and earned.
                 let per = lattice_client::limits::CALLS_PER_RETRY.unsigned_abs();
-                let over = caller.retries * per > caller.saved * per + caller.calls;
+                let over = !free && caller.retries * per > caller.saved * per + caller.calls;
                 let at = now + u64::try_from(pause.as_micros()).unwrap_or(Time::MAX);
                 self.schedule.at(at, Event::Retry { call: number });
                 if let Some(shown) = shown {
