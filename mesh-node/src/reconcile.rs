@@ -78,6 +78,8 @@ pub(crate) struct Reconciler {
     /// What others are to be asked about.
     to_ask: Vec<ActorKey>,
     drain_bound: Duration,
+    /// Whether the node leaves.
+    leaving: bool,
     synced: watch::Sender<bool>,
     wanted_providers: watch::Sender<WantedProviders>,
 }
@@ -109,6 +111,7 @@ impl Reconciler {
             neighbours,
             to_ask: Vec::new(),
             drain_bound,
+            leaving: false,
             synced,
             wanted_providers,
         }
@@ -120,16 +123,15 @@ impl Reconciler {
         mut changes: RegistryWatch,
         mut drain: oneshot::Receiver<()>,
     ) -> usize {
-        let mut leaving = false;
         loop {
             let event = tokio::select! {
-                _ = &mut drain, if !leaving => Event::Drain,
+                _ = &mut drain, if !self.leaving => Event::Drain,
                 change = changes.next() => change.map_or(Event::Lost, Event::Changed),
                 Some(Ok(loaded)) = self.loads.join_next() => Event::Loaded(loaded),
                 Some(question) = self.questions.recv() => Event::Asked(question),
                 heard = self.inquiry.next() => Event::Heard(heard),
                 noticed = self.neighbours.next() => Event::Noticed(noticed),
-                Some(_) = self.drains.join_next(), if !leaving => continue,
+                Some(_) = self.drains.join_next(), if !self.leaving => continue,
             };
             match event {
                 Event::Changed(change) => self.changed(change).await,
@@ -137,10 +139,7 @@ impl Reconciler {
                 Event::Asked(question) => self.asked(question),
                 Event::Heard(heard) => self.heard(heard).await,
                 Event::Noticed(noticed) => self.noticed(noticed).await,
-                Event::Drain => {
-                    leaving = true;
-                    self.begin_to_leave().await;
-                }
+                Event::Drain => self.begin_to_leave().await,
                 Event::Lost => return self.leave().await,
             }
             self.inquiry.ask(&std::mem::take(&mut self.to_ask)).await;
@@ -149,7 +148,7 @@ impl Reconciler {
             }
             if !self.follower.lingers() {
                 self.inquiry.close();
-                if leaving {
+                if self.leaving {
                     return self.leave().await;
                 }
             }
@@ -380,29 +379,6 @@ impl Reconciler {
                 false
             }
         }
-    }
-
-    /// Serves an actor no more: leaves its subscription without losing a call.
-    async fn stop(&mut self, key: &ActorKey) {
-        let reason = match self.follower.view().actor(key) {
-            None => "undeployed",
-            Some(_) => "not for this node",
-        };
-        self.shared.forget_refusal(key);
-        let Some(deployment) = self.deployments.remove(key) else { return };
-        self.shared.remove_host(key);
-        deployment.queue.stop();
-        let bound = self.drain_bound;
-        let actor = key.clone();
-        self.drains.spawn(async move {
-            let queue = deployment.queue.close(bound);
-            let (drained, ()) = tokio::join!(deployment.serving.drain(bound), queue);
-            tracing::info!(%actor, fenced = drained.fenced, "left");
-            drained.unfinished
-        });
-        tracing::info!(actor = %key, reason, "stopped");
-        let data = BTreeMap::from([("reason".to_owned(), reason.to_owned())]);
-        self.tell(EventKind::ActorStopped, key.as_str(), data).await;
     }
 
     async fn tell(&self, kind: EventKind, subject: &str, data: BTreeMap<String, String>) {

@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use lattice_client::registry::Change;
 use lattice_client::registry::told::{Entry, Told};
@@ -13,15 +12,13 @@ use lattice_protocol::keys::{ActorKey, NodeKey};
 use lattice_protocol::presence::Heartbeat;
 use lattice_protocol::record::Labels;
 use mesh_node::Trust;
-use mesh_node::decide::{Follower, Hosted, Refused, Serving, Step, Wanted};
-use rand::Rng;
+use mesh_node::decide::{Follower, Hosted, Step, Wanted};
 
 use crate::cast::{ISSUERS, cast, node_key, zone_label};
 use crate::host::{Rev, Slot};
 use crate::invariant::Invariant;
 use crate::net::{Down, Up};
-use crate::scenario::Quality;
-use crate::schedule::{MS, Time};
+use crate::schedule::Time;
 use crate::subscription::{Phase, Sub};
 use crate::world::{Break, Event, Owner, World};
 
@@ -107,7 +104,7 @@ pub struct Node {
     /// When a key was heard of last, so that each tells its changes in their order.
     pub heard: BTreeMap<String, Time>,
     /// Loads of a module that have failed for a passing reason.
-    tries: BTreeMap<String, u32>,
+    pub tries: BTreeMap<String, u32>,
     pub running: u32,
 }
 
@@ -363,49 +360,6 @@ impl World {
         self.nodes[node].opening = Some((sub, key.clone(), hosted));
         self.send(self.nodes[node].conn, Up::Subscribe { sub, actor });
         self.fence(node, sub);
-    }
-
-    // Loads: what `loader.rs` would bring.
-
-    fn load(&mut self, node: usize, key: &ActorKey, wanted: Arc<Wanted>, pause: Duration) {
-        let before = self.nodes[node].hosts.get(key).and_then(|sub| match &self.subs[*sub].slot {
-            Slot::Serving(rev) => Some(rev.places),
-            Slot::Refusing(_) => None,
-        });
-        let takes = match self.modules.get(&wanted.record.digest) {
-            Some(Quality::Good(time)) => *time,
-            _ => 5 * MS,
-        };
-        let pause = u64::try_from(pause.as_micros()).unwrap_or_default();
-        let after = pause + takes / 2 + self.rng.random_range(0..=takes / 2);
-        self.node_event(node, after, NodeEvent::Loaded { key: key.clone(), wanted, before });
-    }
-
-    fn loaded(&mut self, node: usize, key: &ActorKey, wanted: &Arc<Wanted>, before: Option<usize>) {
-        let record = &wanted.record;
-        let quality = self.modules.get(&record.digest).copied().unwrap_or(Quality::Bad);
-        let conn = &self.conns[self.nodes[node].conn];
-        let reached = conn.client == Some(conn.epoch) && self.now() >= conn.cut_until;
-        let tries = self.nodes[node].tries.entry(record.digest.to_string()).or_default();
-        *tries += 1;
-        let outcome = match quality {
-            _ if !reached => Err(Refused::passing("the module could not be fetched in time")),
-            Quality::Flaky(times) if *tries <= times => Err(Refused::passing("not there yet")),
-            Quality::Bad => Err(Refused::mismatch("revision", "1", "2")),
-            Quality::Good(_) | Quality::Flaky(_) => Ok(Serving {
-                revision: record.revision,
-                issuer: record.issuer.clone(),
-                digest: record.digest.clone(),
-            }),
-        };
-        let rev = outcome.is_ok().then(|| Rev {
-            number: record.revision,
-            digest: record.digest.clone(),
-            issuer: record.issuer.clone(),
-            places: self.places(before, record.concurrency()),
-        });
-        let steps = self.nodes[node].follower.loaded(key, wanted, outcome);
-        self.take(node, key, steps, rev.as_ref());
     }
 }
 

@@ -1,7 +1,11 @@
 //! What the loop does about other nodes: what they ask, what they say, that they come and go; and how
 //! it leaves to them what it served.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use lattice_protocol::event::EventKind;
+use lattice_protocol::keys::ActorKey;
 
 use super::Reconciler;
 use crate::follow::Step;
@@ -52,8 +56,36 @@ impl Reconciler {
         let every = Duration::from_millis(limits::LINGER_ASK_INTERVAL_MS);
         let asks_max = self.drain_bound.as_millis() / every.as_millis();
         let asks_max = u32::try_from(asks_max).unwrap_or(u32::MAX).max(1);
+        self.leaving = true;
         let keys = self.follower.leave(asks_max);
         self.follow_all(keys).await;
+    }
+
+    /// Serves an actor no more: leaves its subscription without losing a call.
+    pub(super) async fn stop(&mut self, key: &ActorKey) {
+        let reason = match self.follower.view().actor(key) {
+            None => "undeployed",
+            Some(_) if self.leaving => "the node leaves",
+            Some(_) => "not for this node",
+        };
+        self.shared.forget_refusal(key);
+        let Some(deployment) = self.deployments.remove(key) else { return };
+        // What still runs on a node that leaves may call it in this process until the end.
+        if !self.leaving || self.follower.view().actor(key).is_none() {
+            self.shared.remove_host(key);
+        }
+        deployment.queue.stop();
+        let bound = self.drain_bound;
+        let actor = key.clone();
+        self.drains.spawn(async move {
+            let queue = deployment.queue.close(bound);
+            let (drained, ()) = tokio::join!(deployment.serving.drain(bound), queue);
+            tracing::info!(%actor, fenced = drained.fenced, "left");
+            drained.unfinished
+        });
+        tracing::info!(actor = %key, reason, "stopped");
+        let data = BTreeMap::from([("reason".to_owned(), reason.to_owned())]);
+        self.tell(EventKind::ActorStopped, key.as_str(), data).await;
     }
 
     /// Leaves every subscription; returns how many calls were abandoned at the bound.
