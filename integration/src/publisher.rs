@@ -110,6 +110,7 @@ impl Publisher {
                 labels: Labels::new(),
                 limits: ActorLimits::default(),
                 concurrency: None,
+                replicas: None,
                 isolation: Isolation::PerCall,
                 deployed_at_ms: now_ms(),
                 rolled_back: before.is_some_and(|before| before.revision > revision),

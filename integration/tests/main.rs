@@ -33,6 +33,7 @@ mod links;
 mod malformed;
 mod module_of_others;
 mod overload;
+mod placement;
 mod registry;
 mod registry_outage;
 mod replace;

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::Subscriber;
+use async_nats::{Message, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use lattice_protocol::control::{
-    Ack, AskLink, Inventory, Leave, LinkState, Prepare, Prepared, Providers,
+    Ack, ActorStates, AskActors, AskLink, Inventory, Leave, LinkState, Prepare, Prepared, Providers,
 };
-use lattice_protocol::keys::NodeKey;
+use lattice_protocol::keys::{ActorKey, NodeKey};
 use lattice_protocol::subjects::{self, ControlVerb, Subject};
-use lattice_protocol::{Error, ErrorCode};
+use lattice_protocol::{Error, ErrorCode, limits as wire};
 
 use crate::calls_held::WithCalls;
 use crate::lattice::Lattice;
@@ -90,6 +90,24 @@ impl Lattice {
         Ok(LinkStates { answers: self.ask_all(ControlVerb::Link, bytes.into()).await? })
     }
 
+    /// Prepares to ask every node which of certain actors it serves, or will.
+    ///
+    /// # Errors
+    /// `internal` when there can be no answer.
+    pub async fn actor_questions(&self) -> Result<ActorQuestions, Error> {
+        let (inbox, answers) = self.answers().await?;
+        Ok(ActorQuestions { lattice: self.clone(), inbox, answers })
+    }
+
+    /// Asks one node what it is and serves.
+    ///
+    /// # Errors
+    /// `not_found` when there is no such node, `deadline_exceeded` when it does not answer in time.
+    pub async fn inventory(&self, node: &NodeKey, wait: Duration) -> Result<Inventory, Error> {
+        let message = self.ask(node, ControlVerb::Inventory, Bytes::new(), wait).await?;
+        Inventory::decode(&message.payload).map_err(Error::from)
+    }
+
     /// Asks a node, or the process of a provider, whether it can do its work.
     ///
     /// # Errors
@@ -133,44 +151,61 @@ impl Lattice {
         payload: Bytes,
         wait: Duration,
     ) -> Result<(), Error> {
-        let subject = Subject::Control(self.name().clone(), node.clone(), verb).to_string();
-        let request = self.mux().request(self.nats(), subject.into(), None, payload);
-        let message = match tokio::time::timeout(wait, request).await {
-            Ok(Ok(message)) => message,
-            Ok(Err(RequestError::NoResponders)) => {
-                return Err(Error::not_started(
-                    ErrorCode::NotFound,
-                    format!("no node {node} on lattice {}", self.name()),
-                ));
-            }
-            Ok(Err(_)) => {
-                return Err(Error::started(ErrorCode::Internal, "the connection to NATS was lost"));
-            }
-            Err(_) => {
-                return Err(Error::started(
-                    ErrorCode::DeadlineExceeded,
-                    format!("node {node} does not answer"),
-                ));
-            }
-        };
+        let message = self.ask(node, verb, payload, wait).await?;
         let ack = Ack::decode(&message.payload).map_err(Error::from)?;
         ack.error.map_or(Ok(()), Err)
     }
 
+    async fn ask(
+        &self,
+        node: &NodeKey,
+        verb: ControlVerb,
+        payload: Bytes,
+        wait: Duration,
+    ) -> Result<Message, Error> {
+        let subject = Subject::Control(self.name().clone(), node.clone(), verb).to_string();
+        let request = self.mux().request(self.nats(), subject.into(), None, payload);
+        match tokio::time::timeout(wait, request).await {
+            Ok(Ok(message)) => Ok(message),
+            Ok(Err(RequestError::NoResponders)) => Err(Error::not_started(
+                ErrorCode::NotFound,
+                format!("no node {node} on lattice {}", self.name()),
+            )),
+            Ok(Err(_)) => {
+                Err(Error::started(ErrorCode::Internal, "the connection to NATS was lost"))
+            }
+            Err(_) => Err(Error::started(
+                ErrorCode::DeadlineExceeded,
+                format!("node {node} does not answer"),
+            )),
+        }
+    }
+
     async fn ask_all(&self, verb: ControlVerb, payload: Bytes) -> Result<Answers, Error> {
-        let lost = |error: String| Error::not_started(ErrorCode::Internal, error);
+        let (inbox, answers) = self.answers().await?;
+        self.publish_to_all(verb, inbox, payload).await?;
+        Ok(answers)
+    }
+
+    async fn answers(&self) -> Result<(String, Answers), Error> {
         let inbox = self.nats().new_inbox();
-        let subscriber = self
-            .nats()
-            .subscribe(inbox.clone())
-            .await
-            .map_err(|error| lost(ServeError::new(&inbox, &error).to_string()))?;
+        let subscriber = self.nats().subscribe(inbox.clone()).await;
+        let subscriber = subscriber.map_err(|error| {
+            let error = ServeError::new(&inbox, &error).to_string();
+            Error::not_started(ErrorCode::Internal, error)
+        })?;
+        Ok((inbox, Answers { subscriber }))
+    }
+
+    async fn publish_to_all(
+        &self,
+        verb: ControlVerb,
+        inbox: String,
+        payload: Bytes,
+    ) -> Result<(), Error> {
         let subject = Subject::ControlAll(self.name().clone(), verb).to_string();
-        self.nats()
-            .publish_with_reply(subject, inbox, payload)
-            .await
-            .map_err(|error| lost(error.to_string()))?;
-        Ok(Answers { subscriber })
+        let sent = self.nats().publish_with_reply(subject, inbox, payload).await;
+        sent.map_err(|error| Error::not_started(ErrorCode::Internal, error.to_string()))
     }
 }
 
@@ -236,6 +271,40 @@ impl LinkStates {
         loop {
             if let Ok(state) = LinkState::decode(&self.answers.next().await?) {
                 return Some(state);
+            }
+        }
+    }
+}
+
+/// Questions to every node about what it serves. What is answered late is heard all the same.
+pub struct ActorQuestions {
+    lattice: Lattice,
+    inbox: String,
+    answers: Answers,
+}
+
+impl ActorQuestions {
+    /// Asks about `actors`, however many.
+    ///
+    /// # Errors
+    /// `internal` when the question can't be asked.
+    pub async fn ask(&self, actors: &[ActorKey]) -> Result<(), Error> {
+        for actors in actors.chunks(wire::ASKED_ACTORS_MAX) {
+            let ask = AskActors { actors: actors.to_vec() };
+            let bytes = ask
+                .encode()
+                .map_err(|error| Error::not_started(ErrorCode::BadRequest, error.to_string()))?;
+            let inbox = self.inbox.clone();
+            self.lattice.publish_to_all(ControlVerb::Actors, inbox, bytes.into()).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for what the next node says; `None` when nobody heard a question.
+    pub async fn next(&mut self) -> Option<ActorStates> {
+        loop {
+            if let Ok(states) = ActorStates::decode(&self.answers.next().await?) {
+                return Some(states);
             }
         }
     }

@@ -9,8 +9,9 @@
 //! | `providers` | empty | [`Providers`] |
 //! | `link` | [`AskLink`] | [`LinkState::Working`] at once, then one of the others |
 //! | `calls` | [`AskCalls`] | [`CallsHeld`] |
+//! | `actors` | [`AskActors`] | [`ActorStates`] |
 //!
-//! A provider that runs in a process of its own answers the last four. It has a node key as a node
+//! A provider that runs in a process of its own answers all from `health` on but the last. It has a node key as a node
 //! has: that of this process, another one after each start.
 
 use serde::{Deserialize, Serialize};
@@ -299,6 +300,58 @@ impl CallsHeld {
     }
 }
 
+/// Asks nodes which of certain actors they serve, or will.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskActors {
+    /// The actors; at most [`ASKED_ACTORS_MAX`](crate::limits::ASKED_ACTORS_MAX).
+    pub actors: Vec<ActorKey>,
+}
+
+/// An actor that a node serves, and by which record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServingBy {
+    /// The actor.
+    pub key: ActorKey,
+    /// Revision in the registry of the record that it serves it by.
+    pub at: u64,
+}
+
+/// What a node does about actors that it was asked for. A node that leaves answers nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActorStates {
+    /// The node.
+    pub node: NodeKey,
+    /// Those that it serves, and whose newest record that it has read has it serve them.
+    #[serde(default)]
+    pub serving: Vec<ServingBy>,
+    /// Those that it does not serve yet, but is about to.
+    #[serde(default)]
+    pub coming: Vec<ActorKey>,
+    /// Whether it has not read the registry yet: it may serve any of them soon.
+    #[serde(default)]
+    pub unread: bool,
+}
+
+impl AskActors {
+    /// Encodes the message for the wire.
+    ///
+    /// # Errors
+    /// [`EncodeError`]; not seen to happen.
+    pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        codec::encode(self)
+    }
+
+    /// Decodes the message.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when the bytes are no such message, or it names too many.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let ask: Self = codec::decode(bytes)?;
+        codec::at_most(limits::ASKED_ACTORS_MAX, "actors", ask.actors.len())?;
+        Ok(ask)
+    }
+}
+
 macro_rules! wire {
     ($($message:ident),*) => {$(
         impl $message {
@@ -321,4 +374,4 @@ macro_rules! wire {
     )*};
 }
 
-wire!(Inventory, Prepare, Prepared, Leave, Ack, AskLink, LinkState, Providers);
+wire!(Inventory, Prepare, Prepared, Leave, Ack, AskLink, LinkState, Providers, ActorStates);

@@ -21,6 +21,7 @@ mod invocation;
 pub mod keys;
 pub mod limits;
 pub mod names;
+pub mod placement;
 pub mod presence;
 pub mod record;
 pub mod subjects;

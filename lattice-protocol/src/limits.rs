@@ -58,6 +58,9 @@ pub const HEARTBEAT_LOST_MS: u64 = 3_500;
 /// Actors that one heartbeat names; the rest are counted.
 pub const HEARTBEAT_ACTORS_MAX: usize = 1_000;
 
+/// Actors that one question to nodes may name.
+pub const ASKED_ACTORS_MAX: usize = 1_000;
+
 /// Refused links that a provider names; the rest are in its log.
 pub const REFUSED_LINKS_MAX: usize = 100;
 
@@ -68,6 +71,8 @@ pub const CALLS_ASKED_MAX: usize = 1_000;
 pub const ACTOR_CONCURRENCY_DEFAULT: u32 = 256;
 /// Most calls of one actor that a record may ask to run at once on one node.
 pub const ACTOR_CONCURRENCY_MAX: u32 = 10_000;
+/// Most nodes that a record may ask to serve an actor, where it asks for a number.
+pub const ACTOR_REPLICAS_MAX: u32 = 1_000;
 /// Memory of one instance of an actor, where its record names no other size.
 pub const ACTOR_MEMORY_DEFAULT_BYTES: u64 = 64 * 1024 * 1024;
 /// Most memory of one instance that a record may ask for.

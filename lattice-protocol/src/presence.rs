@@ -20,6 +20,15 @@ pub struct ServedActor {
     /// Calls of it that run now.
     #[serde(default)]
     pub in_flight: u32,
+    /// Whether it is served only until another node serves it: its record, or an order to leave,
+    /// has this node serve it no more.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub lingering: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// What a node says of itself every [`HEARTBEAT_INTERVAL_MS`](crate::limits::HEARTBEAT_INTERVAL_MS).

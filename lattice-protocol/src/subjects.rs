@@ -86,6 +86,8 @@ pub enum ControlVerb {
     Link,
     /// Which of some calls it has.
     Calls,
+    /// Whether it serves certain actors, or will.
+    Actors,
 }
 
 impl ControlVerb {
@@ -99,6 +101,7 @@ impl ControlVerb {
         ControlVerb::Providers,
         ControlVerb::Link,
         ControlVerb::Calls,
+        ControlVerb::Actors,
     ];
 
     /// Returns the verb as a token.
@@ -112,6 +115,7 @@ impl ControlVerb {
             ControlVerb::Providers => "providers",
             ControlVerb::Link => "link",
             ControlVerb::Calls => "calls",
+            ControlVerb::Actors => "actors",
         }
     }
 }

@@ -6,11 +6,12 @@ use async_nats::Message;
 use bytes::Bytes;
 use lattice_client::control::Controls;
 use lattice_client::serve::{Delivery, Handler, ServeError};
-use lattice_protocol::control::{Ack, AskLink, Leave, LinkState, Prepare, Prepared};
+use lattice_protocol::control::{Ack, AskActors, AskLink, Leave, LinkState, Prepare, Prepared};
 use lattice_protocol::subjects::{self, ControlVerb, Subject};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::health;
+use crate::inquiry::Question;
 use crate::loader::Loader;
 use crate::plan;
 use crate::refusal::Refused;
@@ -33,9 +34,10 @@ pub(crate) async fn start(
     shared: Arc<Shared>,
     loader: Loader,
     orders: mpsc::Sender<Order>,
+    questions: mpsc::Sender<Question>,
 ) -> Result<Controls, ServeError> {
     let (lattice, key) = (shared.lattice.clone(), shared.key.clone());
-    let handler = Arc::new(ControlHandler { shared, loader, orders });
+    let handler = Arc::new(ControlHandler { shared, loader, orders, questions });
     lattice.serve_controls(&key, handler).await
 }
 
@@ -43,6 +45,7 @@ struct ControlHandler {
     shared: Arc<Shared>,
     loader: Loader,
     orders: mpsc::Sender<Order>,
+    questions: mpsc::Sender<Question>,
 }
 
 impl ControlHandler {
@@ -127,6 +130,21 @@ impl ControlHandler {
         self.reply(message, state.await.encode()).await;
     }
 
+    async fn actors(&self, message: &Message) {
+        if self.shared.is_draining() {
+            return;
+        }
+        let Ok(ask) = AskActors::decode(&message.payload) else { return };
+        let (answer, answered) = oneshot::channel();
+        // Who is not answered asks again.
+        if self.questions.try_send(Question { ask, answer }).is_err() {
+            return;
+        }
+        if let Ok(Some(states)) = answered.await {
+            self.reply(message, states.encode()).await;
+        }
+    }
+
     async fn order(&self, message: &Message, order: Order) {
         let node = self.shared.key.clone();
         // The payload must name the node: whoever can make some service reply to a subject of
@@ -175,6 +193,7 @@ impl Handler for ControlHandler {
             ControlVerb::Link => self.link(&message).await,
             // Answered by `lattice-client`.
             ControlVerb::Calls => {}
+            ControlVerb::Actors => self.actors(&message).await,
         }
     }
 

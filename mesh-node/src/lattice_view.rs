@@ -1,6 +1,6 @@
 //! What a node knows of the lattice: the registry's records, without I/O.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use lattice_protocol::keys::{ActorKey, IssuerKey};
@@ -44,6 +44,8 @@ pub struct Revocations(BTreeMap<Revoked, RevocationRecord>);
 #[derive(Debug, Default)]
 pub struct LatticeView {
     actors: BTreeMap<ActorKey, Arc<Wanted>>,
+    /// Those that only so many nodes are to serve.
+    counted: BTreeSet<ActorKey>,
     revoked: Revocations,
     links: Links,
     providers: WantedProviders,
@@ -69,6 +71,10 @@ impl LatticeView {
                         record.key
                     )));
                 }
+                match record.replicas() {
+                    Some(_) => self.counted.insert(key.clone()),
+                    None => self.counted.remove(&key),
+                };
                 self.actors.insert(key.clone(), Arc::new(Wanted { record, at }));
                 Affected::Actor(key)
             }
@@ -108,6 +114,7 @@ impl LatticeView {
         match key {
             RegistryKey::Actor(key) => {
                 self.actors.remove(key);
+                self.counted.remove(key);
                 Affected::Actor(key.clone())
             }
             RegistryKey::Revoked(what) => {
@@ -133,6 +140,11 @@ impl LatticeView {
     /// Returns the keys of all deployed actors.
     pub fn actors(&self) -> impl Iterator<Item = &ActorKey> {
         self.actors.keys()
+    }
+
+    /// Returns the keys of the deployed actors that only so many nodes are to serve.
+    pub fn counted(&self) -> &BTreeSet<ActorKey> {
+        &self.counted
     }
 
     /// Returns which actors bear which name.

@@ -48,6 +48,20 @@ pub const PROBE_TIMEOUT_MS: u64 = 5_000;
 pub const COMPILED_KEPT_MAX: usize = 16;
 /// Pause before a module that could not be fetched is tried again.
 pub const LOAD_RETRY_PAUSE_MS: u64 = 1_000;
+/// Interval at which a node that serves what is not for it any more asks whether others serve it.
+pub const LINGER_ASK_INTERVAL_MS: u64 = 250;
+/// Questions after which it serves it no longer, whatever others say: 10 s.
+pub const LINGER_ASKS_MAX: u32 = 40;
+/// Questions in a row after which a node that leaves waits no longer for others to serve an actor,
+/// if none has said that it does or will: 500 ms.
+pub const LEAVE_ASKS_IN_VAIN_MAX: u32 = 2;
+/// Interval at which a node looks who of the others was not heard.
+pub const PEERS_LOOK_INTERVAL_MS: u64 = 500;
+/// Other nodes that a node counts where so many are to serve an actor.
+pub const PEERS_MAX: usize = 10_000;
+/// Questions of other nodes that may wait for the loop that knows what is served; more are not
+/// answered, and come again.
+pub const ACTOR_QUESTIONS_WAITING_MAX: usize = 64;
 /// Warm instances of an actor with `reuse` isolation.
 pub const WARM_INSTANCES_MAX: u32 = 64;
 /// Refused modules that a node remembers for its inventory.

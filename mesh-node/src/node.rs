@@ -177,14 +177,22 @@ impl Node {
         // The links that the registry tells of must find their providers.
         shared.set_providers(providers::start(&shared, &options.providers).await?);
         let (order, orders) = mpsc::channel(4);
-        let control = control::start(shared.clone(), loader.clone(), order).await?;
+        let (question, questions) = mpsc::channel(limits::ACTOR_QUESTIONS_WAITING_MAX);
+        let control = control::start(shared.clone(), loader.clone(), order, question).await?;
         let (synced, mut is_synced) = watch::channel(false);
         let (wanted, wanted_providers) = watch::channel(WantedProviders::default());
         open_queue(&lattice).await;
         let queues_stop = CancellationToken::new();
         let queues = Queues::new(shared.clone(), queues_stop.clone());
-        let reconciler =
-            Reconciler::new(shared.clone(), loader, queues, options.drain_bound, synced, wanted);
+        let reconciler = Reconciler::new(
+            shared.clone(),
+            loader,
+            queues,
+            questions,
+            options.drain_bound,
+            synced,
+            wanted,
+        );
         let (drain, drain_asked) = oneshot::channel();
         let reconciler = tokio::spawn(reconciler.run(registry.watch(), drain_asked));
         // Only then does the node say that it is there.

@@ -12,8 +12,10 @@ use crate::trust::Trust;
 /// What should become of an actor on this node.
 #[derive(Debug, PartialEq)]
 pub enum Plan {
-    /// It is not deployed, or this node lacks a label that it wants.
+    /// It is not deployed.
     Absent,
+    /// It is deployed, and not for this node: this node lacks a label that it wants, or leaves.
+    Elsewhere,
     /// Nothing is served, and everybody refuses the record: answer its calls with this error.
     Answer(Error),
     /// Leave what is served as it is, and say why the record is not followed.
@@ -51,7 +53,7 @@ pub fn plan(
     let record = &wanted.record;
     if let Some(missing) = missing_label(labels, record) {
         tracing::debug!(actor = %key, missing, "an actor wants a label that this node lacks");
-        return Plan::Absent;
+        return Plan::Elsewhere;
     }
     if let Some(error) = view.revocations().struck(key, &record.issuer, &record.digest) {
         return match serving {
@@ -108,6 +110,7 @@ mod tests {
                 labels: Labels::new(),
                 limits: ActorLimits::default(),
                 concurrency: None,
+                replicas: None,
                 isolation: Isolation::PerCall,
                 deployed_at_ms: 0,
                 rolled_back: false,
@@ -165,9 +168,9 @@ mod tests {
         let mut case = Case::new();
         case.record.labels.insert("zone".into(), "edge".into());
         case.deploy();
-        assert_eq!(case.plan(None), Plan::Absent);
+        assert_eq!(case.plan(None), Plan::Elsewhere);
         case.labels.insert("zone".into(), "cloud".into());
-        assert_eq!(case.plan(None), Plan::Absent);
+        assert_eq!(case.plan(None), Plan::Elsewhere);
         case.labels.insert("zone".into(), "edge".into());
         assert_eq!(case.plan(None), Plan::Serve);
     }

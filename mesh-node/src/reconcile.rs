@@ -1,5 +1,7 @@
 //! Makes what this node serves follow what the registry wants: one loop, one closed set of events.
 
+mod others;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +13,16 @@ use lattice_protocol::control::Refusal;
 use lattice_protocol::event::EventKind;
 use lattice_protocol::keys::{ActorKey, TargetKey};
 use mesh_provider::LinkId;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::actor_host::{ActorHost, Revision, Slot};
 use crate::follow::{Follower, Hosted, Step};
+use crate::inquiry::{Heard, Inquiry, Question};
 use crate::lattice_view::{Affected, Wanted};
 use crate::limits;
 use crate::loader::Loader;
+use crate::neighbours::{Neighbours, Noticed};
 use crate::queue::{Queues, Reading};
 use crate::refusal::{self, Refused};
 use crate::shared::Shared;
@@ -30,8 +34,17 @@ enum Event {
     Changed(Change),
     /// A module is ready, or refused.
     Loaded(Loaded),
-    /// The node leaves: drain everything within the bound.
+    /// Another node asks what is served here.
+    Asked(Question),
+    /// Other nodes say what they serve, or it is time to ask them again.
+    Heard(Heard),
+    /// Something was noticed of other nodes.
+    Noticed(Noticed),
+    /// The node leaves: serve nothing any more once others do, then drain everything within the
+    /// bound.
     Drain,
+    /// The connection was closed for good.
+    Lost,
 }
 
 /// What became of loading what a record wants.
@@ -57,8 +70,16 @@ pub(crate) struct Reconciler {
     follower: Follower,
     deployments: HashMap<ActorKey, Deployment>,
     loads: JoinSet<Loaded>,
-    drains: JoinSet<()>,
+    /// What is being left; each returns how many calls were abandoned.
+    drains: JoinSet<usize>,
+    questions: mpsc::Receiver<Question>,
+    inquiry: Inquiry,
+    neighbours: Neighbours,
+    /// What others are to be asked about.
+    to_ask: Vec<ActorKey>,
     drain_bound: Duration,
+    /// Whether the node leaves.
+    leaving: bool,
     synced: watch::Sender<bool>,
     wanted_providers: watch::Sender<WantedProviders>,
 }
@@ -68,11 +89,15 @@ impl Reconciler {
         shared: Arc<Shared>,
         loader: Loader,
         queues: Queues,
+        questions: mpsc::Receiver<Question>,
         drain_bound: Duration,
         synced: watch::Sender<bool>,
         wanted_providers: watch::Sender<WantedProviders>,
     ) -> Self {
-        let follower = Follower::new(shared.labels.clone(), shared.trust.clone());
+        let follower =
+            Follower::new(shared.key.clone(), shared.labels.clone(), shared.trust.clone());
+        let inquiry = Inquiry::new(shared.lattice.clone());
+        let neighbours = Neighbours::new(shared.lattice.clone());
         Self {
             shared,
             loader,
@@ -81,7 +106,12 @@ impl Reconciler {
             deployments: HashMap::new(),
             loads: JoinSet::new(),
             drains: JoinSet::new(),
+            questions,
+            inquiry,
+            neighbours,
+            to_ask: Vec::new(),
             drain_bound,
+            leaving: false,
             synced,
             wanted_providers,
         }
@@ -95,15 +125,32 @@ impl Reconciler {
     ) -> usize {
         loop {
             let event = tokio::select! {
-                _ = &mut drain => Event::Drain,
-                change = changes.next() => change.map_or(Event::Drain, Event::Changed),
+                _ = &mut drain, if !self.leaving => Event::Drain,
+                change = changes.next() => change.map_or(Event::Lost, Event::Changed),
                 Some(Ok(loaded)) = self.loads.join_next() => Event::Loaded(loaded),
-                Some(_) = self.drains.join_next() => continue,
+                Some(question) = self.questions.recv() => Event::Asked(question),
+                heard = self.inquiry.next() => Event::Heard(heard),
+                noticed = self.neighbours.next() => Event::Noticed(noticed),
+                Some(_) = self.drains.join_next(), if !self.leaving => continue,
             };
             match event {
                 Event::Changed(change) => self.changed(change).await,
                 Event::Loaded(loaded) => self.loaded(loaded).await,
-                Event::Drain => return self.leave().await,
+                Event::Asked(question) => self.asked(question),
+                Event::Heard(heard) => self.heard(heard).await,
+                Event::Noticed(noticed) => self.noticed(noticed).await,
+                Event::Drain => self.begin_to_leave().await,
+                Event::Lost => return self.leave().await,
+            }
+            self.inquiry.ask(&std::mem::take(&mut self.to_ask)).await;
+            if self.neighbours.listen(self.follower.counts_peers()).await {
+                self.follower.forget_peers();
+            }
+            if !self.follower.lingers() {
+                self.inquiry.close();
+                if self.leaving {
+                    return self.leave().await;
+                }
             }
         }
     }
@@ -159,7 +206,12 @@ impl Reconciler {
             }
             Affected::Nothing => {}
         }
-        for key in self.follower.affected(&affected) {
+        let keys = self.follower.affected(&affected);
+        self.follow_all(keys).await;
+    }
+
+    async fn follow_all(&mut self, keys: Vec<ActorKey>) {
+        for key in keys {
             let steps = self.follower.follow(&key);
             self.take(&key, steps, None).await;
         }
@@ -188,7 +240,19 @@ impl Reconciler {
                     );
                     self.remember(key, &wanted, &refused);
                 }
-                Step::Stop => self.stop(key, "undeployed").await,
+                Step::Linger => {
+                    tracing::info!(actor = %key, "not for this node any more: served until another node serves it");
+                    if let Some(host) = self.host(key) {
+                        host.set_lingering(true);
+                    }
+                    self.to_ask.push(key.clone());
+                }
+                Step::Stay => {
+                    if let Some(host) = self.host(key) {
+                        host.set_lingering(false);
+                    }
+                }
+                Step::Stop => self.stop(key).await,
             }
         }
     }
@@ -315,41 +379,6 @@ impl Reconciler {
                 false
             }
         }
-    }
-
-    /// Serves an actor no more: leaves its subscription without losing a call.
-    async fn stop(&mut self, key: &ActorKey, reason: &str) {
-        self.shared.forget_refusal(key);
-        let Some(deployment) = self.deployments.remove(key) else { return };
-        self.shared.remove_host(key);
-        deployment.queue.stop();
-        self.drains.spawn(deployment.queue.close(self.drain_bound));
-        let bound = self.drain_bound;
-        let actor = key.clone();
-        self.drains.spawn(async move {
-            let drained = deployment.serving.drain(bound).await;
-            tracing::info!(%actor, fenced = drained.fenced, "left");
-        });
-        tracing::info!(actor = %key, reason, "stopped");
-        let data = BTreeMap::from([("reason".to_owned(), reason.to_owned())]);
-        self.tell(EventKind::ActorStopped, key.as_str(), data).await;
-    }
-
-    /// Leaves every subscription; returns how many calls were abandoned at the bound.
-    async fn leave(mut self) -> usize {
-        self.loads.shutdown().await;
-        let bound = self.drain_bound;
-        let mut leaving = JoinSet::new();
-        for (_, deployment) in self.deployments {
-            self.drains.spawn(deployment.queue.close(bound));
-            leaving.spawn(deployment.serving.drain(bound));
-        }
-        let mut abandoned = 0;
-        while let Some(drained) = leaving.join_next().await {
-            abandoned += drained.map_or(0, |drained| drained.unfinished);
-        }
-        while self.drains.join_next().await.is_some() {}
-        abandoned
     }
 
     async fn tell(&self, kind: EventKind, subject: &str, data: BTreeMap<String, String>) {

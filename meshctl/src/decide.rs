@@ -31,6 +31,8 @@ pub struct Module {
 pub struct Settings {
     /// Labels that a node must have.
     pub labels: Option<Labels>,
+    /// How many nodes serve it; `Some(None)`: every one that may.
+    pub replicas: Option<Option<u32>>,
     /// Calls that run at once on one node.
     pub concurrency: Option<u32>,
     /// Bytes of memory of one instance.
@@ -100,6 +102,7 @@ pub fn deploy(
     refuse_stale(module, old)?;
     let record = ActorRecord {
         labels: old.labels.clone(),
+        replicas: old.replicas,
         limits: old.limits.clone(),
         concurrency: old.concurrency,
         isolation: old.isolation,
@@ -225,6 +228,7 @@ fn fresh(module: &Module, write: &Write) -> ActorRecord {
         labels: Labels::new(),
         limits: ActorLimits::default(),
         concurrency: None,
+        replicas: None,
         isolation: Isolation::default(),
         deployed_at_ms: write.now_ms,
         rolled_back: false,
@@ -237,6 +241,7 @@ fn with_settings(mut record: ActorRecord, settings: &Settings) -> ActorRecord {
     if let Some(labels) = &settings.labels {
         record.labels = labels.clone();
     }
+    record.replicas = settings.replicas.unwrap_or(record.replicas);
     record.concurrency = settings.concurrency.or(record.concurrency);
     record.limits.memory_bytes = settings.memory_bytes.or(record.limits.memory_bytes);
     record.limits.timeout_ms = settings.timeout_ms.or(record.limits.timeout_ms);
@@ -302,6 +307,24 @@ mod tests {
             deploy(&next(&first, 2, b"b"), &settings, Some(&record), true, None, &write()).unwrap();
         let Decision::Write(changed) = decision else { panic!("it must be written") };
         assert_eq!((changed.concurrency, revisions(&changed)), (Some(3), vec![1]));
+    }
+
+    #[test]
+    fn the_number_of_nodes_stays_until_another_or_every_node_is_asked_for() {
+        let first = module(1, b"a");
+        let deploy = |replicas, old: Option<&ActorRecord>| {
+            let settings = Settings { replicas, ..Settings::default() };
+            match deploy(&first, &settings, old, old.is_some(), None, &write()).unwrap() {
+                Decision::Write(record) => Some(*record),
+                Decision::Unchanged => None,
+            }
+        };
+        let two = deploy(Some(Some(2)), None).unwrap();
+        assert_eq!(two.replicas, Some(2));
+        assert_eq!(deploy(None, Some(&two)), None);
+        assert_eq!(written(&next(&first, 2, b"b"), Some(&two)).replicas, Some(2));
+        assert_eq!(deploy(Some(Some(3)), Some(&two)).unwrap().replicas, Some(3));
+        assert_eq!(deploy(Some(None), Some(&two)).unwrap().replicas, None);
     }
 
     #[test]

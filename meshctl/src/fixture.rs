@@ -18,6 +18,7 @@ pub fn record() -> ActorRecord {
         labels: [("zone".to_owned(), "a".to_owned())].into(),
         limits: ActorLimits::default(),
         concurrency: None,
+        replicas: None,
         isolation: Isolation::PerCall,
         deployed_at_ms: 0,
         rolled_back: false,

@@ -15,6 +15,7 @@ use crate::invariant::Invariant;
 use crate::look::Look;
 use crate::net::{Message, Up};
 use crate::schedule::Time;
+use crate::subscription::Phase;
 use crate::world::{Break, Event, World};
 
 /// A program that calls.
@@ -152,6 +153,14 @@ impl World {
     }
 
     pub fn nobody(&mut self, call: usize, attempt: u32) {
+        let actor = self.calls[call].actor;
+        if self.calm()
+            && self.subs.iter().any(|sub| sub.actor == actor && sub.phase != Phase::Opening)
+        {
+            self.violated(Invariant::CalmFailsNone, || {
+                format!("call {call} finds nobody, though actor {actor} was served")
+            });
+        }
         if self.awaits(call, attempt) {
             let target = TargetKey::Actor(cast().actors[self.calls[call].actor].clone());
             self.failed(call, attempt, &Attempt::NoResponders(target));

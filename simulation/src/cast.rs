@@ -2,8 +2,9 @@
 
 use std::sync::LazyLock;
 
-use lattice_protocol::keys::{ActorKey, IssuerKey};
+use lattice_protocol::keys::{ActorKey, IssuerKey, NodeKey};
 use lattice_protocol::names::{ActorName, ContractName, Digest, LinkName};
+use lattice_protocol::record::Labels;
 use lattice_protocol::subjects::RegistryKey;
 use nkeys::{KeyPair, KeyPairType};
 
@@ -36,6 +37,19 @@ fn key(kind: KeyPairType, number: usize) -> String {
     let mut raw = [0; 32];
     raw.copy_from_slice(&seed.as_str().as_bytes()[..32]);
     KeyPair::new_from_raw(kind, raw).map(|pair| pair.public_key()).unwrap_or_default()
+}
+
+/// Returns the label of the nodes in a zone.
+pub fn zone_label(zone: u8) -> Labels {
+    Labels::from([("zone".to_owned(), zone.to_string())])
+}
+
+/// Returns the key of a life of a node.
+pub fn node_key(node: usize, life: u64) -> NodeKey {
+    let number = 1_000 * (node + 1) + usize::try_from(life).unwrap_or_default();
+    // It is a key of that kind, so this can't fail.
+    #[allow(clippy::expect_used)]
+    key(KeyPairType::Server, number).parse().expect("a node's key")
 }
 
 fn make() -> Cast {

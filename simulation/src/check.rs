@@ -2,6 +2,7 @@
 
 use lattice_protocol::ErrorCode;
 use lattice_protocol::names::LinkName;
+use lattice_protocol::placement::is_chosen;
 use lattice_protocol::record::{ActorRecord, LinkRecord};
 
 use crate::caller::Wish;
@@ -44,6 +45,19 @@ impl World {
         let spec = &self.scenario.nodes[node];
         if record.labels.get("zone").is_some_and(|zone| *zone != spec.zone.to_string()) {
             return Ought::Absent;
+        }
+        if let Some(replicas) = record.replicas() {
+            let others: Vec<_> = (0..self.nodes.len())
+                .filter(|other| *other != node && self.nodes[*other].stays())
+                .filter(|other| {
+                    let zone = self.scenario.nodes[*other].zone.to_string();
+                    record.labels.get("zone").is_none_or(|wanted| *wanted == zone)
+                })
+                .map(|other| &self.nodes[other].key)
+                .collect();
+            if !is_chosen(&record.key, &self.nodes[node].key, others, replicas) {
+                return Ought::Absent;
+            }
         }
         let trusted = if spec.trusts_all { ISSUERS } else { ISSUERS - 1 };
         let trusts = cast().issuers[..trusted].contains(&record.issuer);

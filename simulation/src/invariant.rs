@@ -14,8 +14,9 @@ pub enum Invariant {
     /// delivered it; retries never add to that. (NATS delivers once; where something between
     /// delivers twice, so may it run.) An idempotent one runs at most once an attempt.
     AtMostOnce,
-    /// Where nothing but deployments, swaps, joins and drains happens, no call fails, and no node
-    /// runs one on an older revision than it ran another on before.
+    /// Where nothing but deployments, swaps, moves, joins and drains happens, no call fails or, once
+    /// the actor was served, finds nobody, and no node runs one on an older revision than it ran
+    /// another on before.
     CalmFailsNone,
     /// The revision that a node serves of an actor never goes down without a break, except by a
     /// record that says `rolled_back`.
@@ -32,8 +33,8 @@ pub enum Invariant {
     PlacesBounded,
     /// A client never retries more often than its budget had saved up and its calls have earned.
     RetryBudget,
-    /// When faults have ceased, every node serves what the registry says within a bound, and calls
-    /// of what is served succeed.
+    /// When faults have ceased, every node serves what the registry says within a bound, exactly so
+    /// many of them where it says how many, and calls of what is served succeed.
     Converges,
     /// The run itself comes to its end.
     Ends,

@@ -14,7 +14,8 @@
 //! | [`invariant`] | what must hold |
 //! | `world.rs` | the run: one event after another |
 //! | `net.rs`, `registry.rs` | the model of NATS and of the registry's server |
-//! | `node.rs`, `watch.rs`, `subscription.rs`, `host.rs` | a node, what it hears, where it listens, the calls on it |
+//! | `node.rs`, `watch.rs`, `loads.rs`, `subscription.rs`, `host.rs` | a node, what it hears and loads, where it listens, the calls on it |
+//! | `inquiry.rs`, `peers.rs` | what nodes ask and hear of each other |
 //! | `caller.rs`, `operator.rs` | who calls, who deploys, what breaks |
 //! | `check.rs` | what must be true in the end |
 //! | [`shrink`] | the smallest run that still fails |
@@ -26,12 +27,15 @@ mod caller;
 mod cast;
 mod check;
 mod host;
+mod inquiry;
 pub mod invariant;
 pub mod limits;
+mod loads;
 mod look;
 mod net;
 mod node;
 mod operator;
+mod peers;
 mod registry;
 pub mod scenario;
 pub mod schedule;

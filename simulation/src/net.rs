@@ -2,11 +2,15 @@
 //! they end, queue groups that give each call to somebody who the server believes is there.
 
 use lattice_protocol::Error;
+use lattice_protocol::control::ActorStates;
+use lattice_protocol::keys::ActorKey;
+use lattice_protocol::presence::Heartbeat;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
 use crate::limits;
 use crate::look::{Question, Told};
+use crate::node::Item;
 use crate::schedule::{MS, Time};
 use crate::world::{Event, Owner, World};
 
@@ -39,6 +43,17 @@ pub enum Up {
         attempt: u32,
         told: Told,
     },
+    /// A question to every node.
+    Inquire {
+        actors: Vec<ActorKey>,
+    },
+    /// The answer to one.
+    States {
+        to: usize,
+        states: ActorStates,
+    },
+    /// A node says that it is there.
+    Beat(Box<Heartbeat>),
     /// The client has flushed and closes.
     Close,
 }
@@ -53,6 +68,9 @@ pub enum Down {
     Ask(Question),
     Told { call: usize, attempt: u32, told: Told },
     NobodyToAsk { call: usize, attempt: u32 },
+    Inquire { from: usize, actors: Vec<ActorKey> },
+    States(ActorStates),
+    Beat(Box<Heartbeat>),
 }
 
 /// One attempt of a call, on its way.
@@ -165,6 +183,9 @@ impl World {
             Up::Told { to, call, attempt, told } => {
                 self.push(to, Down::Told { call, attempt, told });
             }
+            Up::Inquire { actors } => self.tell_nodes(&Down::Inquire { from: conn, actors }),
+            Up::States { to, states } => self.push(to, Down::States(states)),
+            Up::Beat(beat) => self.tell_nodes(&Down::Beat(beat)),
             Up::Close => self.sever(conn),
         }
     }
@@ -214,6 +235,16 @@ impl World {
             Down::Ask(question) => self.asked(conn, question),
             Down::Told { call, attempt, told } => self.told(call, attempt, told),
             Down::NobodyToAsk { call, attempt } => self.nobody_to_ask(call, attempt),
+            Down::Inquire { from, actors } => self.tell_loop(conn, Item::Asked { from, actors }),
+            Down::States(states) => self.tell_loop(conn, Item::Heard(states)),
+            Down::Beat(beat) => self.tell_loop(conn, Item::Beat(beat)),
+        }
+    }
+
+    fn tell_loop(&mut self, conn: usize, item: Item) {
+        if let Owner::Node { node, .. } = self.conns[conn].owner {
+            self.nodes[node].mailbox.push_back(item);
+            self.run_loop(node);
         }
     }
 

@@ -4,24 +4,23 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use lattice_client::registry::Change;
 use lattice_client::registry::told::{Entry, Told};
-use lattice_protocol::keys::ActorKey;
+use lattice_protocol::control::ActorStates;
+use lattice_protocol::keys::{ActorKey, NodeKey};
+use lattice_protocol::presence::Heartbeat;
 use lattice_protocol::record::Labels;
 use mesh_node::Trust;
-use mesh_node::decide::{Follower, Hosted, Refused, Serving, Step, Wanted};
-use rand::Rng;
+use mesh_node::decide::{Follower, Hosted, Step, Wanted};
 
-use crate::cast::{ISSUERS, cast};
+use crate::cast::{ISSUERS, cast, node_key, zone_label};
 use crate::host::{Rev, Slot};
 use crate::invariant::Invariant;
 use crate::net::{Down, Up};
-use crate::scenario::Quality;
-use crate::schedule::{MS, Time};
+use crate::schedule::Time;
 use crate::subscription::{Phase, Sub};
-use crate::world::{Event, Owner, World};
+use crate::world::{Break, Event, Owner, World};
 
 /// What happens to a node.
 #[derive(Debug)]
@@ -44,6 +43,12 @@ pub enum NodeEvent {
     WaitOver { run: usize },
     /// A call has had its time, or is done.
     Done { run: usize },
+    /// It asks others again whether they serve what lingers.
+    AskAgain,
+    /// It says that it is there.
+    Beat,
+    /// It looks who of the others was not heard.
+    Look,
     /// The connection was lost.
     Lost,
 }
@@ -53,15 +58,28 @@ pub enum Item {
     Change(Change),
     Follow(ActorKey),
     Loaded { key: ActorKey, wanted: Arc<Wanted>, before: Option<usize> },
+    Asked { from: usize, actors: Vec<ActorKey> },
+    Heard(ActorStates),
+    AskAgain,
+    Beat(Box<Heartbeat>),
+    Look,
 }
 
 /// A node. What starts again after an end is another one in the same place.
 pub struct Node {
+    /// Its key: another one in each life.
+    pub key: NodeKey,
     pub conn: usize,
     pub alive: bool,
     pub leaving: bool,
     /// Whether it was told to leave.
     pub asked: bool,
+    /// Whether it does so: it serves only what others are about to serve.
+    pub departs: bool,
+    /// Whether it will ask others again what they serve.
+    pub asks: bool,
+    /// Whether its loop has read a whole list.
+    pub synced: bool,
     /// Whether the list that the watch begins with was read.
     pub listed: bool,
     /// Counts what has run in this place.
@@ -72,6 +90,8 @@ pub struct Node {
     /// Counts the lists; what belongs to an earlier one is ignored.
     pub watch: u64,
     pub deaf: bool,
+    /// Whether heartbeats could not be heard since it looked last.
+    pub hears_none: bool,
     /// The next lists are older by so many writes.
     pub stale: u64,
     pub mailbox: VecDeque<Item>,
@@ -84,24 +104,29 @@ pub struct Node {
     /// When a key was heard of last, so that each tells its changes in their order.
     pub heard: BTreeMap<String, Time>,
     /// Loads of a module that have failed for a passing reason.
-    tries: BTreeMap<String, u32>,
+    pub tries: BTreeMap<String, u32>,
     pub running: u32,
 }
 
 impl Node {
-    pub fn new() -> Self {
+    pub fn new(number: usize, life: u64) -> Self {
         Self {
+            key: node_key(number, life),
             conn: usize::MAX,
             alive: false,
             leaving: false,
             asked: false,
+            departs: false,
+            asks: false,
+            synced: false,
             listed: false,
-            life: 0,
+            life,
             frozen_until: 0,
-            follower: Follower::new(Labels::new(), Trust::Anybody),
+            follower: Follower::new(node_key(number, life), Labels::new(), Trust::Anybody),
             told: Told::default(),
             watch: 0,
             deaf: false,
+            hears_none: false,
             stale: 0,
             mailbox: VecDeque::new(),
             opening: None,
@@ -118,6 +143,11 @@ impl Node {
         self.alive && !self.leaving
     }
 
+    /// Returns whether it runs and was not told to leave.
+    pub fn stays(&self) -> bool {
+        self.serves() && !self.asked
+    }
+
     /// Returns whether it has nothing left to do.
     pub fn idle(&self) -> bool {
         self.mailbox.is_empty() && self.opening.is_none()
@@ -130,15 +160,17 @@ impl World {
             return;
         }
         let spec = &self.scenario.nodes[node];
-        let labels = Labels::from([("zone".to_owned(), spec.zone.to_string())]);
+        let labels = zone_label(spec.zone);
         let trusted = if spec.trusts_all { ISSUERS } else { ISSUERS - 1 };
         let trust = Trust::from_issuers(cast().issuers[..trusted].iter().cloned());
         let life = self.nodes[node].life + 1;
         let conn = self.connect(Owner::Node { node, life });
-        let follower = Follower::new(labels, trust);
-        self.nodes[node] = Node { conn, alive: true, life, follower, ..Node::new() };
+        let follower = Follower::new(node_key(node, life), labels, trust);
+        let fresh = Node::new(node, life);
+        self.nodes[node] = Node { conn, alive: true, follower, ..fresh };
         self.trace(|| format!("node {node} starts"));
         self.list(node);
+        self.begin_to_beat(node);
     }
 
     pub fn crash(&mut self, node: usize) {
@@ -191,6 +223,12 @@ impl World {
             NodeEvent::FenceOver { sub } => self.fence_failed(sub),
             NodeEvent::WaitOver { run } => self.wait_over(run),
             NodeEvent::Done { run } => self.done(run),
+            NodeEvent::AskAgain => {
+                self.nodes[node].mailbox.push_back(Item::AskAgain);
+                self.run_loop(node);
+            }
+            NodeEvent::Beat => self.beat(node),
+            NodeEvent::Look => self.look_for_peers(node),
             NodeEvent::Lost => self.node_lost(node),
         }
     }
@@ -204,11 +242,17 @@ impl World {
 
     pub fn run_loop(&mut self, node: usize) {
         let state = &self.nodes[node];
-        if state.asked && !state.leaving && state.opening.is_none() {
-            self.leave(node);
+        if state.asked && !state.departs && state.opening.is_none() {
+            self.begin_to_leave(node);
         }
         while self.nodes[node].opening.is_none() && !self.nodes[node].leaving {
-            let Some(item) = self.nodes[node].mailbox.pop_front() else { return };
+            let Some(item) = self.nodes[node].mailbox.pop_front() else {
+                let state = &self.nodes[node];
+                if state.departs && !state.follower.lingers() {
+                    self.leave(node);
+                }
+                return;
+            };
             match item {
                 Item::Change(change) => self.take_in(node, change),
                 Item::Follow(key) => {
@@ -216,6 +260,11 @@ impl World {
                     self.take(node, &key, steps, None);
                 }
                 Item::Loaded { key, wanted, before } => self.loaded(node, &key, &wanted, before),
+                Item::Asked { from, actors } => self.inquired(node, from, actors),
+                Item::Heard(states) => self.heard_states(node, &states),
+                Item::AskAgain => self.ask_again(node),
+                Item::Beat(beat) => self.heard_beat(node, &beat),
+                Item::Look => self.look_around(node),
             }
         }
     }
@@ -228,7 +277,7 @@ impl World {
             Change::Removed { key, .. } => {
                 self.nodes[node].seen.remove(&key.to_string());
             }
-            Change::Synced { .. } => {}
+            Change::Synced { .. } => self.nodes[node].synced = true,
         }
         if self.ignores(&change) {
             return;
@@ -241,7 +290,7 @@ impl World {
         }
     }
 
-    fn take(&mut self, node: usize, key: &ActorKey, steps: Vec<Step>, rev: Option<&Rev>) {
+    pub fn take(&mut self, node: usize, key: &ActorKey, steps: Vec<Step>, rev: Option<&Rev>) {
         let actor = cast().number(key);
         for step in steps {
             self.trace(|| format!("node {node} actor {actor}: {}", shown(&step)));
@@ -258,12 +307,25 @@ impl World {
                     self.host(node, key, Slot::Refusing(error), subscribe, Hosted::Refusing);
                 }
                 Step::Refuse { .. } | Step::Await { .. } => {}
+                Step::Linger => self.linger(node, key),
+                Step::Stay => {}
                 Step::Stop => {
                     if let Some(sub) = self.nodes[node].hosts.remove(key) {
                         self.close(sub);
                     }
                 }
             }
+        }
+    }
+
+    fn linger(&mut self, node: usize, key: &ActorKey) {
+        match self.broken {
+            Some(Break::LeaveAtOnce) => {
+                if let Some(sub) = self.nodes[node].hosts.remove(key) {
+                    self.close(sub);
+                }
+            }
+            _ => self.inquire(node, vec![key.clone()]),
         }
     }
 
@@ -299,49 +361,6 @@ impl World {
         self.send(self.nodes[node].conn, Up::Subscribe { sub, actor });
         self.fence(node, sub);
     }
-
-    // Loads: what `loader.rs` would bring.
-
-    fn load(&mut self, node: usize, key: &ActorKey, wanted: Arc<Wanted>, pause: Duration) {
-        let before = self.nodes[node].hosts.get(key).and_then(|sub| match &self.subs[*sub].slot {
-            Slot::Serving(rev) => Some(rev.places),
-            Slot::Refusing(_) => None,
-        });
-        let takes = match self.modules.get(&wanted.record.digest) {
-            Some(Quality::Good(time)) => *time,
-            _ => 5 * MS,
-        };
-        let pause = u64::try_from(pause.as_micros()).unwrap_or_default();
-        let after = pause + takes / 2 + self.rng.random_range(0..=takes / 2);
-        self.node_event(node, after, NodeEvent::Loaded { key: key.clone(), wanted, before });
-    }
-
-    fn loaded(&mut self, node: usize, key: &ActorKey, wanted: &Arc<Wanted>, before: Option<usize>) {
-        let record = &wanted.record;
-        let quality = self.modules.get(&record.digest).copied().unwrap_or(Quality::Bad);
-        let conn = &self.conns[self.nodes[node].conn];
-        let reached = conn.client == Some(conn.epoch) && self.now() >= conn.cut_until;
-        let tries = self.nodes[node].tries.entry(record.digest.to_string()).or_default();
-        *tries += 1;
-        let outcome = match quality {
-            _ if !reached => Err(Refused::passing("the module could not be fetched in time")),
-            Quality::Flaky(times) if *tries <= times => Err(Refused::passing("not there yet")),
-            Quality::Bad => Err(Refused::mismatch("revision", "1", "2")),
-            Quality::Good(_) | Quality::Flaky(_) => Ok(Serving {
-                revision: record.revision,
-                issuer: record.issuer.clone(),
-                digest: record.digest.clone(),
-            }),
-        };
-        let rev = outcome.is_ok().then(|| Rev {
-            number: record.revision,
-            digest: record.digest.clone(),
-            issuer: record.issuer.clone(),
-            places: self.places(before, record.concurrency()),
-        });
-        let steps = self.nodes[node].follower.loaded(key, wanted, outcome);
-        self.take(node, key, steps, rev.as_ref());
-    }
 }
 
 fn shown(step: &Step) -> String {
@@ -354,6 +373,8 @@ fn shown(step: &Step) -> String {
             format!("refuses revision {}: {}", wanted.record.revision, refused.error.message)
         }
         Step::Await { wanted, .. } => format!("awaits revision {}", wanted.record.revision),
+        Step::Linger => "lingers".to_owned(),
+        Step::Stay => "stays".to_owned(),
         Step::Stop => "stops".to_owned(),
     }
 }

@@ -2,16 +2,18 @@
 
 use bytes::Bytes;
 use lattice_client::registry::Change;
+use lattice_protocol::control::{ActorStates, AskActors};
 use lattice_protocol::keys::IssuerKey;
 use lattice_protocol::limits::WIRE_VERSION;
 use lattice_protocol::names::{Digest, LinkName};
 use lattice_protocol::record::{ActorRecord, LinkRecord, Record, RevocationRecord};
 use lattice_protocol::subjects::{RegistryKey, Revoked};
+use mesh_node::decide::missing_label;
 use meshctl::decide::{self, Decision, Module, Settings};
 use rand::Rng;
 
 use crate::caller::Wish;
-use crate::cast::cast;
+use crate::cast::{cast, zone_label};
 use crate::limits;
 use crate::net::Up;
 use crate::node::NodeEvent;
@@ -44,7 +46,7 @@ impl World {
             | Action::Link { .. } => self.decide(number, 0),
             Action::Start { node } => self.start_node(node),
             Action::Drain { node } => {
-                if self.nodes[node].serves() && (!self.calm() || self.others_serve(node)) {
+                if self.nodes[node].serves() && (!self.calm() || self.others_can(node)) {
                     self.ask_to_leave(node);
                 }
             }
@@ -82,16 +84,16 @@ impl World {
     fn decide(&mut self, number: usize, attempt: u32) {
         let writer = decide::Write { now_ms: self.now() / MS, writer: number.to_string() };
         let writes = match self.scenario.actions[number].1.clone() {
-            Action::Deploy { actor, higher, issuer, quality, places, zone } => {
+            Action::Deploy { actor, higher, issuer, quality, places, zone, replicas } => {
                 let key = cast().record(actor);
                 let (old, at) = self.bucket.read::<ActorRecord>(&key);
+                if self.calm() && !self.can_be_served(actor, quality, zone, replicas) {
+                    return;
+                }
                 let module = self.module(number, actor, higher, issuer, quality);
                 let settings = Settings {
-                    labels: Some(
-                        zone.map(|zone| ("zone".to_owned(), zone.to_string()))
-                            .into_iter()
-                            .collect(),
-                    ),
+                    labels: Some(zone.map(zone_label).unwrap_or_default()),
+                    replicas: Some(replicas),
                     concurrency: Some(places),
                     ..Settings::default()
                 };
@@ -229,20 +231,70 @@ impl World {
         }
     }
 
-    /// Returns whether other nodes answer for every actor that a node serves, as the server sees.
-    fn others_serve(&self, node: usize) -> bool {
-        let of = |sub: &usize| &self.subs[*sub];
-        self.nodes[node].hosts.values().map(of).all(|served| {
-            self.interests.iter().any(|interest| {
-                let other = of(&interest.sub);
-                let serves = self.nodes[other.node].serves() && !self.nodes[other.node].asked;
-                interest.actor == served.actor
-                    && other.node != node
-                    && other.phase == Phase::Open
-                    && serves
-                    && self.nodes[other.node].life == other.life
+    /// Returns whether a node without a fault serves the newest record of an actor.
+    fn is_served(&self, actor: usize, except: Option<usize>) -> bool {
+        let key = &cast().actors[actor];
+        let (record, at) = self.bucket.read::<ActorRecord>(&cast().record(actor));
+        let ask = AskActors { actors: vec![key.clone()] };
+        record.is_some()
+            && self.nodes.iter().enumerate().any(|(number, node)| {
+                let states = node.follower.states(node.key.clone(), &ask, false);
+                let serves = |states: ActorStates| states.serving.iter().any(|one| one.at == at);
+                node.stays() && Some(number) != except && states.is_some_and(serves)
             })
+    }
+
+    /// Returns whether a node has the labels for a record, and goes on running.
+    fn is_for(&self, node: usize, record: &ActorRecord) -> bool {
+        let labels = zone_label(self.scenario.nodes[node].zone);
+        self.nodes[node].stays() && missing_label(&labels, record).is_none()
+    }
+
+    /// Returns whether others can answer for every actor when a node leaves: those that are for it
+    /// alone would be lost in any mesh.
+    fn others_can(&self, node: usize) -> bool {
+        (0..self.scenario.actors).all(|actor| {
+            let (record, _) = self.bucket.read::<ActorRecord>(&cast().record(actor));
+            let Some(record) = record else { return true };
+            let mut others = (0..self.nodes.len()).filter(|other| *other != node);
+            let loads = self.modules.get(&record.digest) != Some(&Quality::Bad);
+            // Only a node that had it before has what a record that is refused would replace.
+            let there = loads || record.replicas.is_none() && self.answers(actor, node);
+            there && others.any(|other| self.is_for(other, &record))
         })
+    }
+
+    /// Returns whether another node answers for an actor, as the server sees.
+    fn answers(&self, actor: usize, except: usize) -> bool {
+        self.interests.iter().any(|interest| {
+            let sub = &self.subs[interest.sub];
+            let node = &self.nodes[sub.node];
+            let open = sub.phase == Phase::Open && node.life == sub.life;
+            interest.actor == actor && sub.node != except && open && node.stays()
+        })
+    }
+
+    /// Returns whether a deployment leaves an actor with somebody who serves it. Whoever deploys
+    /// asks the nodes first: what is refused, or for none of them, is not written. Here what is
+    /// refused is, where nothing else changes.
+    fn can_be_served(
+        &self,
+        actor: usize,
+        quality: Quality,
+        zone: Option<u8>,
+        replicas: Option<u32>,
+    ) -> bool {
+        let has_zone = |node: usize| zone.is_none_or(|zone| self.scenario.nodes[node].zone == zone);
+        let mut nodes = (0..self.nodes.len()).filter(|node| self.nodes[*node].stays());
+        let (record, _) = self.bucket.read::<ActorRecord>(&cast().record(actor));
+        match (quality, record) {
+            (Quality::Bad, Some(record)) => {
+                let same = record.labels == zone.map(zone_label).unwrap_or_default();
+                let counted = record.replicas.is_some() || replicas.is_some();
+                same && !counted && self.is_served(actor, None)
+            }
+            _ => nodes.any(has_zone),
+        }
     }
 
     // What is true, whatever anybody was told.

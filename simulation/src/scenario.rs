@@ -12,7 +12,7 @@ use crate::schedule::{MS, Time};
 /// What kind of misfortune a run knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Weather {
-    /// None: revisions are replaced, nodes join and drain, modules are refused or slow.
+    /// None: revisions are replaced, actors move, nodes join and drain, modules are refused or slow.
     Calm,
     /// Everything else too.
     Rough,
@@ -63,6 +63,8 @@ pub enum Action {
         quality: Quality,
         places: u32,
         zone: Option<u8>,
+        /// How many nodes shall serve it; absent: every one.
+        replicas: Option<u32>,
     },
     /// Deletes the actor's record.
     Undeploy { actor: usize },
@@ -134,7 +136,7 @@ impl Scenario {
         let actors = rng.random_range(1..=limits::ACTORS_MAX);
         let nodes: Vec<_> = (0..rng.random_range(2..=limits::NODES_MAX))
             .map(|number| NodeSpec {
-                zone: if calm { 0 } else { rng.random_range(0..2) },
+                zone: rng.random_range(0..2),
                 trusts_all: calm || rng.random_bool(0.7),
                 from_start: number < 2 || rng.random_bool(0.5),
             })
@@ -172,7 +174,12 @@ impl Make {
     fn first_deploy(&mut self, actor: usize) -> Action {
         let places = self.places();
         let quality = Quality::Good(5 * MS);
-        Action::Deploy { actor, higher: true, issuer: 0, quality, places, zone: None }
+        let replicas = self.replicas();
+        Action::Deploy { actor, higher: true, issuer: 0, quality, places, zone: None, replicas }
+    }
+
+    fn replicas(&mut self) -> Option<u32> {
+        self.rng.random_bool(0.2).then(|| self.rng.random_range(1..3))
     }
 
     fn places(&mut self) -> u32 {
@@ -203,7 +210,11 @@ impl Make {
             issuer: if self.calm { 0 } else { self.rng.random_range(0..ISSUERS) },
             quality: self.quality(),
             places: self.places(),
-            zone: (!self.calm && self.rng.random_bool(0.2)).then(|| self.rng.random_range(0..2)),
+            zone: self
+                .rng
+                .random_bool(if self.calm { 0.5 } else { 0.2 })
+                .then(|| self.rng.random_range(0..2)),
+            replicas: self.replicas(),
         }
     }
 
@@ -266,7 +277,7 @@ impl Make {
         let mut at = self.rng.random_range(500 * MS..4_000 * MS);
         let deploy = |make: &mut Self, higher| {
             let (quality, places) = (Quality::Good(5 * MS), make.places());
-            Action::Deploy { actor, higher, issuer: 0, quality, places, zone: None }
+            Action::Deploy { actor, higher, issuer: 0, quality, places, zone: None, replicas: None }
         };
         let mut way = vec![deploy(self, true), deploy(self, true)];
         way.push(match self.rng.random_range(0..3) {

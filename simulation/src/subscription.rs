@@ -130,6 +130,7 @@ impl World {
 
     /// What a client does about a lost connection: whoever waits for a fence waits no more.
     pub fn node_lost(&mut self, node: usize) {
+        self.nodes[node].hears_none = true;
         let life = self.nodes[node].life;
         for sub in 0..self.subs.len() {
             let Sub { node: of, life: then, phase, .. } = self.subs[sub];

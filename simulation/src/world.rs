@@ -51,6 +51,12 @@ pub enum Break {
     NoBudget,
     /// Nodes pass over every seventh write.
     LoseWrites,
+    /// Nodes leave what is not for them any more at once.
+    LeaveAtOnce,
+    /// Nodes say to serve what they serve only until others do.
+    ClaimLingering,
+    /// Nodes hear no heartbeat.
+    HearNobody,
     /// Deployments never say that they may be below what a node serves.
     PlainRecords,
 }
@@ -174,7 +180,7 @@ impl World {
             world.callers.push(Caller { conn, budget, saved, calls: 0, retries: 0 });
         }
         for node in 0..world.scenario.nodes.len() {
-            world.nodes.push(Node::new());
+            world.nodes.push(Node::new(node, 0));
             if world.scenario.nodes[node].from_start {
                 world.start_node(node);
             }

@@ -65,6 +65,22 @@ fn a_drain_without_a_fence_is_noticed_in_calm_weather() {
 }
 
 #[test]
+fn a_node_that_leaves_an_actor_before_another_serves_it_is_noticed_in_calm_weather() {
+    let small = shows(Break::LeaveAtOnce, Invariant::CalmFailsNone).unwrap();
+    assert_eq!(small.weather, Weather::Calm);
+}
+
+#[test]
+fn a_node_that_counts_on_one_that_goes_itself_is_noticed_in_calm_weather() {
+    assert!(shows(Break::ClaimLingering, Invariant::CalmFailsNone).is_some());
+}
+
+#[test]
+fn nodes_that_do_not_hear_of_each_other_are_noticed() {
+    assert!(shows(Break::HearNobody, Invariant::Converges).is_some());
+}
+
+#[test]
 fn a_node_that_goes_down_by_itself_is_noticed() {
     assert!(shows(Break::BelieveRolledBack, Invariant::RevisionsRise).is_some());
 }

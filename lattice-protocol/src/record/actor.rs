@@ -69,6 +69,9 @@ pub struct ActorRecord {
     /// Labels that a node must have to serve it.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
+    /// How many of the nodes with these labels serve it; absent means every one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<u32>,
     /// Limits of one instance and one call.
     #[serde(default)]
     pub limits: ActorLimits,
@@ -98,6 +101,12 @@ impl ActorRecord {
         self.concurrency
             .unwrap_or(limits::ACTOR_CONCURRENCY_DEFAULT)
             .clamp(1, limits::ACTOR_CONCURRENCY_MAX)
+    }
+
+    /// Returns how many nodes are to serve it; `None` where every node with its labels is.
+    pub fn replicas(&self) -> Option<usize> {
+        let within = self.replicas?.clamp(1, limits::ACTOR_REPLICAS_MAX);
+        Some(usize::try_from(within).unwrap_or(usize::MAX))
     }
 
     /// Returns the bytes of memory that one instance may have.

@@ -115,6 +115,7 @@ mod tests {
             labels: Labels::new(),
             limits: ActorLimits::default(),
             concurrency: None,
+            replicas: None,
             isolation: Isolation::PerCall,
             deployed_at_ms: 0,
             rolled_back: false,

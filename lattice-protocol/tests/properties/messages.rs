@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use lattice_protocol::control::{
-    Ack, AskCalls, AskLink, CallsHeld, Inventory, LinkState, Prepare, Prepared, Providers,
+    Ack, ActorStates, AskActors, AskCalls, AskLink, CallsHeld, Inventory, LinkState, Prepare,
+    Prepared, Providers,
 };
 use lattice_protocol::event::Event;
 use lattice_protocol::keys::{Actor, Issuer, Key, Node, Provider};
@@ -125,6 +126,8 @@ fn decode_as_everything(bytes: &[u8]) {
     let _ = Prepared::decode(bytes);
     let _ = Ack::decode(bytes);
     let _ = AskLink::decode(bytes);
+    let _ = AskActors::decode(bytes);
+    let _ = ActorStates::decode(bytes);
     let _ = LinkState::decode(bytes).map(|state| state.node().clone());
     let _ = Providers::decode(bytes);
     let _ = AskCalls::decode(bytes);
@@ -168,6 +171,7 @@ fn actor_record() -> impl Strategy<Value = ActorRecord> {
             labels,
             limits,
             concurrency,
+            replicas: concurrency,
             isolation: if reuse { Isolation::Reuse } else { Isolation::PerCall },
             deployed_at_ms: number,
             rolled_back,

@@ -17,7 +17,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use lattice_protocol::control::{
-    Ack, AskCalls, AskLink, CallsHeld, Inventory, LinkState, Prepare, Prepared, Providers,
+    Ack, ActorStates, AskActors, AskCalls, AskLink, CallsHeld, Inventory, LinkState, Prepare,
+    Prepared, Providers,
 };
 use lattice_protocol::event::Event;
 use lattice_protocol::presence::Heartbeat;
@@ -70,6 +71,8 @@ fn recode(of: &str, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
         "Ack" => Ack::decode(bytes)?.encode(),
         "AskLink" => AskLink::decode(bytes)?.encode(),
         "LinkState" => LinkState::decode(bytes)?.encode(),
+        "AskActors" => AskActors::decode(bytes)?.encode(),
+        "ActorStates" => ActorStates::decode(bytes)?.encode(),
         "Providers" => Providers::decode(bytes)?.encode(),
         "AskCalls" => AskCalls::decode(bytes)?.encode(),
         "CallsHeld" => CallsHeld::decode(bytes)?.encode(),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use lattice_protocol::control::{
-    Ack, AskCalls, AskLink, CallsHeld, Inventory, LinkState, Prepare, Prepared, Providers, Refusal,
-    RefusedLink, RunningProvider, SupervisedProvider,
+    Ack, ActorStates, AskActors, AskCalls, AskLink, CallsHeld, Inventory, LinkState, Prepare,
+    Prepared, Providers, Refusal, RefusedLink, RunningProvider, ServingBy, SupervisedProvider,
 };
 use lattice_protocol::event::{Event, EventKind};
 use lattice_protocol::keys::{Actor, Issuer, Key, KeyKind, Node, Provider};
@@ -62,6 +62,27 @@ fn link_states() -> Vec<Sample> {
         .into_iter()
         .map(|(name, shows, state)| sample(name, shows, state.encode().unwrap()))
         .collect()
+}
+
+fn ask_actors() -> Vec<Sample> {
+    let ask = AskActors { actors: vec![key::<Actor>(1), key::<Actor>(2)] };
+    vec![sample("two", "a node would like to serve two actors no more", ask.encode().unwrap())]
+}
+
+fn actor_states() -> Vec<Sample> {
+    let nothing =
+        ActorStates { node: key::<Node>(3), serving: vec![], coming: vec![], unread: false };
+    let both = ActorStates {
+        serving: vec![ServingBy { key: key::<Actor>(1), at: 42 }],
+        coming: vec![key::<Actor>(2)],
+        ..nothing.clone()
+    };
+    let unread = ActorStates { unread: true, ..nothing.clone() };
+    vec![
+        sample("nothing", "neither of them is for this node", nothing.encode().unwrap()),
+        sample("both", "one is served, the other is being loaded", both.encode().unwrap()),
+        sample("unread", "a node that has just started", unread.encode().unwrap()),
+    ]
 }
 
 fn providers() -> Vec<Sample> {
@@ -122,6 +143,8 @@ pub fn all() -> Vec<(&'static str, &'static str, Vec<Sample>)> {
         ("providers.json", "Providers", providers()),
         ("ask_calls.json", "AskCalls", ask_calls()),
         ("calls_held.json", "CallsHeld", calls_held()),
+        ("ask_actors.json", "AskActors", ask_actors()),
+        ("actor_states.json", "ActorStates", actor_states()),
     ]
 }
 
@@ -218,6 +241,7 @@ fn actor_record() -> ActorRecord {
         labels: facts([("zone", "eu")]),
         limits: ActorLimits { memory_bytes: Some(1 << 25), timeout_ms: Some(500) },
         concurrency: Some(64),
+        replicas: None,
         isolation: Isolation::Reuse,
         deployed_at_ms: 1_800_000_000_000,
         rolled_back: true,
@@ -244,9 +268,11 @@ fn actor_records() -> Vec<Sample> {
         history: vec![],
         ..full.clone()
     };
+    let two = ActorRecord { replicas: Some(2), ..plain.clone() };
     vec![
         sample("plain", "an actor with the default limits", plain.encode().unwrap()),
-        sample("full", "every field that a record may have", full.encode().unwrap()),
+        sample("full", "every field but the number of nodes", full.encode().unwrap()),
+        sample("replicas", "an actor that two nodes serve", two.encode().unwrap()),
     ]
 }
 
@@ -312,13 +338,23 @@ fn heartbeat() -> Heartbeat {
             revision: 2,
             digest: Digest::of(b"second"),
             in_flight: 1,
+            lingering: false,
         }],
         actor_count: 1,
     }
 }
 
 fn heartbeats() -> Vec<Sample> {
-    vec![sample("serving", "a node that serves one actor", heartbeat().encode().unwrap())]
+    let mut lingering = heartbeat();
+    lingering.actors.iter_mut().for_each(|actor| actor.lingering = true);
+    vec![
+        sample("serving", "a node that serves one actor", heartbeat().encode().unwrap()),
+        sample(
+            "lingering",
+            "a node that serves it until another one does",
+            lingering.encode().unwrap(),
+        ),
+    ]
 }
 
 fn events() -> Vec<Sample> {

@@ -4,7 +4,7 @@ mod admission;
 pub mod gate;
 mod revision;
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -42,6 +42,8 @@ pub(crate) struct ActorHost {
     shared: Arc<Shared>,
     slot: ArcSwap<Slot>,
     in_flight: AtomicU32,
+    /// Whether it is served only until another node serves it.
+    lingering: AtomicBool,
     /// Where calls of this node wait for a processor.
     line_here: OnceLock<Arc<Line>>,
     /// Where calls that came over NATS do.
@@ -75,8 +77,8 @@ impl ActorHost {
     pub fn new(key: ActorKey, shared: Arc<Shared>, slot: Slot) -> Self {
         let slot = ArcSwap::from_pointee(slot);
         let (line_here, line_elsewhere) = (OnceLock::new(), OnceLock::new());
-        let in_flight = AtomicU32::new(0);
-        Self { key, shared, slot, in_flight, line_here, line_elsewhere }
+        let (in_flight, lingering) = (AtomicU32::new(0), AtomicBool::new(false));
+        Self { key, shared, slot, in_flight, lingering, line_here, line_elsewhere }
     }
 
     pub fn key(&self) -> &ActorKey {
@@ -91,6 +93,11 @@ impl ActorHost {
     /// Puts another revision, or an error, where new calls find it.
     pub fn swap(&self, slot: Slot) {
         self.slot.store(Arc::new(slot));
+    }
+
+    /// Says whether it is served only until another node serves it.
+    pub fn set_lingering(&self, lingering: bool) {
+        self.lingering.store(lingering, Ordering::Relaxed);
     }
 
     /// Returns the revision that new calls get.
@@ -109,6 +116,7 @@ impl ActorHost {
             revision: revision.number,
             digest: revision.digest.clone(),
             in_flight: self.in_flight(),
+            lingering: self.lingering.load(Ordering::Relaxed),
         })
     }
 

@@ -29,6 +29,7 @@ use crate::{limits, values};
 #[command(after_help = "Examples:
   meshctl deploy echo.signed.wasm
   meshctl deploy echo.signed.wasm --label zone=eu --concurrency 64 --memory 32MiB --timeout 5s
+  meshctl deploy echo.signed.wasm --replicas 2
   meshctl deploy echo.signed.wasm --no-wait")]
 pub struct Deploy {
     /// The signed module.
@@ -39,6 +40,13 @@ pub struct Deploy {
     /// Any node may serve it.
     #[arg(long)]
     no_labels: bool,
+    /// Number of nodes that serve it, of those with its labels: they agree on which.
+    #[arg(long, value_name = "K", conflicts_with = "all_nodes", value_parser = clap::value_parser!(u32)
+        .range(1..=i64::from(lattice_protocol::limits::ACTOR_REPLICAS_MAX)))]
+    replicas: Option<u32>,
+    /// Every node with its labels serves it.
+    #[arg(long)]
+    all_nodes: bool,
     /// Calls that run at once on one node.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32)
         .range(1..=i64::from(lattice_protocol::limits::ACTOR_CONCURRENCY_MAX)))]
@@ -131,6 +139,7 @@ impl Deploy {
         }
         Ok(Settings {
             labels,
+            replicas: self.replicas.map(Some).or(self.all_nodes.then_some(None)),
             concurrency: self.concurrency,
             memory_bytes: self.memory,
             timeout_ms: self
@@ -172,7 +181,8 @@ impl Deploy {
             (Decision::Unchanged, Some(old)) => (old.clone(), false),
             (Decision::Unchanged, None) => return Ok(()),
         };
-        if changed {
+        let before = current.map(|entry| entry.at);
+        let at = if changed {
             session.output.progress(&format!(
                 "storing {} revision {} ({} bytes)",
                 record.name, record.revision, record.size
@@ -181,14 +191,15 @@ impl Deploy {
             if !self.no_wait {
                 rollout::prepare(session, lattice, &record, end).await?;
             }
-            rollout::write(&registry, &record, current.map(|entry| entry.at)).await?;
+            rollout::write(&registry, &record, before).await?
         } else {
             session.output.progress("this very module is active already");
-        }
+            before.unwrap_or_default()
+        };
         let node = if self.no_wait {
             None
         } else {
-            Some(rollout::confirm(session, lattice, &record, end).await?)
+            Some(rollout::confirm(session, lattice, &record, at, end).await?)
         };
         let missing = link::missing(&registry, &record).await?;
         for contract in &missing {

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use lattice_client::Lattice;
 use lattice_client::registry::Registry;
 use lattice_protocol::control::{Inventory, Providers};
+use lattice_protocol::presence::ServedActor;
 use lattice_protocol::record::{ActorRecord, LinkRecord};
 use lattice_protocol::subjects::RegistryKey;
 use serde_json::{Value, json};
@@ -201,6 +202,17 @@ fn actor_section(deployed: &Deployed, nodes: &[Inventory]) -> Section {
             .map(|(node, refusal)| (node.heartbeat.node.as_str(), refusal.error.to_string()))
             .collect();
         let mut notes: Vec<String> = Vec::new();
+        notes.extend(record.replicas().map(|replicas| match replicas {
+            1 => "on 1 node".to_owned(),
+            replicas => format!("on {replicas} nodes"),
+        }));
+        // What is served only until another node serves it does not count as placed there.
+        let (lingering, placed): (Vec<_>, Vec<_>) =
+            served.iter().partition(|(_, actor)| actor.lingering);
+        let revisions: Vec<u64> = placed.iter().map(|(_, actor)| actor.revision).collect();
+        notes.extend(
+            lingering.iter().map(|(node, _)| format!("{node} serves it until another node does")),
+        );
         let left = record.history.iter().any(|past| past.revision > record.revision);
         if record.rolled_back && left {
             notes.push("rolled back".to_owned());
@@ -210,7 +222,7 @@ fn actor_section(deployed: &Deployed, nodes: &[Inventory]) -> Section {
         rows.push(vec![
             record.name.to_string(),
             record.revision.to_string(),
-            count(&served),
+            count(&revisions),
             record.key.to_string(),
             diagnose::labels(&record.labels),
             notes.join("; "),
@@ -219,7 +231,9 @@ fn actor_section(deployed: &Deployed, nodes: &[Inventory]) -> Section {
         if let Some(fields) = value.as_object_mut() {
             let served: Vec<Value> = served
                 .iter()
-                .map(|(node, revision)| json!({ "node": node, "revision": revision }))
+                .map(|(node, actor)| {
+                    json!({ "node": node, "revision": actor.revision, "lingering": actor.lingering })
+                })
                 .collect();
             let refused: Vec<Value> =
                 refused.iter().map(|(node, why)| json!({ "node": node, "reason": why })).collect();
@@ -238,19 +252,19 @@ fn actor_section(deployed: &Deployed, nodes: &[Inventory]) -> Section {
 }
 
 /// Returns which nodes serve an actor, and at which revision.
-fn served<'a>(record: &ActorRecord, nodes: &'a [Inventory]) -> Vec<(&'a str, u64)> {
+fn served<'a>(record: &ActorRecord, nodes: &'a [Inventory]) -> Vec<(&'a str, &'a ServedActor)> {
     nodes
         .iter()
         .flat_map(|node| node.heartbeat.actors.iter().map(move |actor| (node, actor)))
         .filter(|(_, actor)| actor.key == record.key)
-        .map(|(node, actor)| (node.heartbeat.node.as_str(), actor.revision))
+        .map(|(node, actor)| (node.heartbeat.node.as_str(), actor))
         .collect()
 }
 
 /// Writes how many nodes serve each revision, newest first: `7 on 2 nodes, 6 on 1 node`.
-fn count(served: &[(&str, u64)]) -> String {
+fn count(revisions: &[u64]) -> String {
     let mut counts = std::collections::BTreeMap::<u64, usize>::new();
-    for (_, revision) in served {
+    for revision in revisions {
         *counts.entry(*revision).or_default() += 1;
     }
     if counts.is_empty() {
@@ -330,7 +344,7 @@ mod tests {
     #[test]
     fn revisions_are_counted_newest_first() {
         assert_eq!(count(&[]), "nowhere");
-        assert_eq!(count(&[("a", 6), ("b", 7), ("c", 7)]), "7 on 2 nodes, 6 on 1 node");
+        assert_eq!(count(&[6, 7, 7]), "7 on 2 nodes, 6 on 1 node");
     }
 
     #[test]

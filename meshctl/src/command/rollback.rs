@@ -57,8 +57,8 @@ impl Rollback {
         let size = module.len() as u64;
         let record = decide::rollback(&current.record, past, size, &session::new_write());
         rollout::prepare(session, lattice, &record, end).await?;
-        rollout::write(&registry, &record, Some(current.at)).await?;
-        let node = rollout::confirm(session, lattice, &record, end).await?;
+        let at = rollout::write(&registry, &record, Some(current.at)).await?;
+        let node = rollout::confirm(session, lattice, &record, at, end).await?;
         let missing = link::missing(&registry, &record).await?;
         deploy::report(session, &record, true, Some(&node), &missing)
     }

@@ -142,7 +142,8 @@ async fn nobody(lattice: &Lattice) -> Failure {
     session::blame(lattice, failure)
 }
 
-/// Writes a record, if nobody else wrote it since `expected` was read.
+/// Writes a record, if nobody else wrote it since `expected` was read; returns its revision in the
+/// registry.
 ///
 /// # Errors
 /// [`Failure`] when somebody did, or the registry can't be reached.
@@ -150,12 +151,12 @@ pub(super) async fn write(
     registry: &Registry,
     record: &ActorRecord,
     expected: Option<u64>,
-) -> Result<(), Failure> {
-    registry.put(&RegistryKey::Actor(record.key.clone()), record, expected).await?;
-    Ok(())
+) -> Result<u64, Failure> {
+    Ok(registry.put(&RegistryKey::Actor(record.key.clone()), record, expected).await?)
 }
 
-/// Waits until a node answers for exactly the revision of `record`; returns its key.
+/// Waits until a node answers for exactly the revision of `record`, which is at `at` in the
+/// registry and has that node serve it; returns its key.
 ///
 /// # Errors
 /// [`Failure`] when none did in time, with what nodes say about it.
@@ -163,6 +164,7 @@ pub(super) async fn confirm(
     session: &Session,
     lattice: &Lattice,
     record: &ActorRecord,
+    at: u64,
     end: Instant,
 ) -> Result<String, Failure> {
     session
@@ -175,7 +177,12 @@ pub(super) async fn confirm(
             .idempotent()
             .min_revision(record.revision);
         match lattice.call(call).await {
-            Ok(answer) if answer.revision == Some(record.revision) => return Ok(answer.node),
+            Ok(answer)
+                if answer.revision == Some(record.revision)
+                    && stays(lattice, &answer.node, record, at).await =>
+            {
+                return Ok(answer.node);
+            }
             Ok(_) => {}
             Err(error) if is_final(error.code) => {
                 return Err(session::blame(lattice, error.into()));
@@ -196,6 +203,17 @@ pub(super) async fn confirm(
     );
     Err(Failure::new(Exit::Timeout, "timeout", message)
         .hint("see what nodes say with `meshctl ls actors`"))
+}
+
+/// Returns whether a node that serves an actor does so by the record at `at`: it has read it, and
+/// does not serve the actor only until another node does.
+async fn stays(lattice: &Lattice, node: &str, record: &ActorRecord, at: u64) -> bool {
+    let Ok(node) = node.parse::<NodeKey>() else { return false };
+    let wait = Duration::from_millis(limits::PING_TIMEOUT_MS);
+    let Ok(inventory) = lattice.inventory(&node, wait).await else { return false };
+    let mut served = inventory.heartbeat.actors.iter();
+    let lingers = served.any(|served| served.key == record.key && served.lingering);
+    inventory.registry_at.is_none_or(|read| read >= at) && !lingers
 }
 
 /// Returns whether asking again is in vain.

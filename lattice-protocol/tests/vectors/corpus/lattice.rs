@@ -66,6 +66,7 @@ fn records(module: &[u8]) -> Vec<(&'static str, RegistryKey, Vec<u8>)> {
         labels: Labels::from([("zone".into(), "eu".into())]),
         limits: ActorLimits { memory_bytes: Some(1 << 25), timeout_ms: Some(5_000) },
         concurrency: Some(64),
+        replicas: None,
         isolation: Isolation::Reuse,
         deployed_at_ms: NOW_S * 1_000,
         rolled_back: false,

@@ -78,7 +78,8 @@ impl Handler for ControlHandler {
             ControlVerb::Inventory
             | ControlVerb::Prepare
             | ControlVerb::Drain
-            | ControlVerb::Stop => {}
+            | ControlVerb::Stop
+            | ControlVerb::Actors => {}
         }
     }
 
