@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::call::{LastLook, RetryBudget};
+use crate::call::{LastLook, RetryBudget, Served};
 use crate::connect::{ConnectError, ConnectOptions};
 use crate::limits;
 use crate::mux::Mux;
@@ -38,6 +38,7 @@ struct Inner {
     mux: Mux,
     retries: RetryBudget,
     last_look: LastLook,
+    served: Served,
     connection: watch::Receiver<Connection>,
     pulse: Arc<Pulse>,
     complaint: Complaint,
@@ -95,6 +96,7 @@ impl Lattice {
             mux,
             retries: RetryBudget::default(),
             last_look: LastLook::default(),
+            served: Served::default(),
             connection,
             pulse,
             complaint,
@@ -183,6 +185,11 @@ impl Lattice {
         &self.inner.last_look
     }
 
+    pub(crate) fn served(&self) -> &Served {
+        &self.inner.served
+    }
+
+    /// Returns the retries that all calls share.
     pub(crate) fn retries(&self) -> &RetryBudget {
         &self.inner.retries
     }

@@ -2,6 +2,7 @@
 
 mod gone;
 pub mod retry;
+mod served;
 
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use lattice_protocol::{
 pub(crate) use gone::LastLook;
 pub use retry::RetryBudget;
 use retry::{Attempt, Attempts, Next, Policy, Slice};
+pub(crate) use served::Served;
 
 use crate::lattice::Lattice;
 use crate::mux::RequestError;
@@ -115,7 +117,11 @@ impl Lattice {
         let id = InvocationId::generate();
         let started = Instant::now();
         let longest = Duration::from_millis(u64::from(wire::CALL_TIMEOUT_MAX_MS));
-        let policy = Policy { idempotent: call.idempotent, timeout: call.timeout.min(longest) };
+        let policy = Policy {
+            idempotent: call.idempotent,
+            timeout: call.timeout.min(longest),
+            unserved: self.served().patience(&call.target),
+        };
         let subject = async_nats::Subject::from(
             Subject::Call(self.name().clone(), call.target.clone()).to_string(),
         );
@@ -131,7 +137,10 @@ impl Lattice {
             let slice = attempts.begin(started.elapsed());
             let outcome = self.attempt(&call, id, &subject, stored.as_ref(), slice);
             let attempt = match outcome.await {
-                Ok(answer) => return Ok(Answer { attempts: attempts.made(), ..answer }),
+                Ok(answer) => {
+                    self.served().answered(&call.target);
+                    return Ok(Answer { attempts: attempts.made(), ..answer });
+                }
                 Err(attempt) => attempt,
             };
             let jitter = rand::random::<f64>();

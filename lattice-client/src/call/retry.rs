@@ -75,6 +75,8 @@ pub struct Policy {
     pub idempotent: bool,
     /// Time for the whole call.
     pub timeout: Duration,
+    /// How long it is tried again while nobody serves the target.
+    pub unserved: Duration,
 }
 
 /// The attempts of one call.
@@ -165,10 +167,7 @@ impl Policy {
                 let again = passing && (!error.started || self.idempotent);
                 (error, again)
             }
-            Attempt::NoResponders(target) => {
-                let window = Duration::from_millis(limits::NO_RESPONDERS_WAIT_MS);
-                (no_responders(&target), elapsed < window)
-            }
+            Attempt::NoResponders(target) => (no_responders(&target), elapsed < self.unserved),
             Attempt::Gone(target) => (
                 Error::started(
                     ErrorCode::NotFound,
@@ -229,7 +228,8 @@ mod tests {
     const NOW: Duration = Duration::from_millis(10);
 
     fn policy(idempotent: bool) -> Policy {
-        Policy { idempotent, timeout: Duration::from_secs(2) }
+        let unserved = Duration::from_millis(limits::NO_RESPONDERS_WAIT_MS);
+        Policy { idempotent, timeout: Duration::from_secs(2), unserved }
     }
 
     fn decide(idempotent: bool, attempt: Attempt, elapsed: Duration) -> Next {
