@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::call::{LastLook, Looker, Paces, RetryBudget, Watching, watching};
+use crate::call::{LastLook, Looker, Paces, RetryBudget, Served, Watching, watching};
 use crate::connect::{ConnectError, ConnectOptions};
 use crate::limits;
 use crate::mux::Mux;
@@ -68,6 +68,7 @@ struct Inner {
     paces: Paces,
     watching: Watching,
     under_way: Arc<UnderWay>,
+    served: Served,
     connection: watch::Receiver<Connection>,
     pulse: Arc<Pulse>,
     complaint: Complaint,
@@ -136,6 +137,7 @@ impl Lattice {
             paces: Paces::default(),
             watching,
             under_way: UnderWay::new(),
+            served: Served::default(),
             connection,
             pulse,
             complaint,
@@ -236,6 +238,11 @@ impl Lattice {
         &self.inner.under_way
     }
 
+    pub(crate) fn served(&self) -> &Served {
+        &self.inner.served
+    }
+
+    /// Returns the retries that all calls share.
     pub(crate) fn retries(&self) -> &RetryBudget {
         &self.inner.retries
     }

@@ -38,6 +38,11 @@ pub const RETRY_PAUSE_FIRST_MS: u64 = 2;
 pub const RETRY_PAUSE_MAX_MS: u64 = 100;
 /// How long a call without any responder is tried again before it fails with `not_found`.
 pub const NO_RESPONDERS_WAIT_MS: u64 = 500;
+/// The same for a target that has answered this client, counted from then: it may be on its way to
+/// another node.
+pub const MOVED_WAIT_MS: u64 = 2_500;
+/// Targets of which a client remembers that they have answered; more share an entry.
+pub const SERVED_ENTRIES: usize = 1_024;
 /// How long an answer is waited for before others are asked who has the call.
 pub const LOOK_AFTER_MS: u64 = 200;
 /// How often that is asked then.

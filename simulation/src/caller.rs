@@ -6,6 +6,7 @@ use std::time::Duration;
 use lattice_client::call::RetryBudget;
 use lattice_client::call::attempts::{Attempts, Due};
 use lattice_client::call::retry::{Attempt, Next, Policy};
+use lattice_client::limits::NO_RESPONDERS_WAIT_MS;
 use lattice_protocol::Error;
 use lattice_protocol::keys::TargetKey;
 use rand::Rng;
@@ -76,7 +77,8 @@ impl World {
         caller.budget.earn();
         caller.calls += 1;
         let again = wish.idempotent || self.broken == Some(Break::RetryUnknown);
-        let policy = Policy { idempotent: again, timeout: micros(wish.timeout) };
+        let unserved = Duration::from_millis(NO_RESPONDERS_WAIT_MS);
+        let policy = Policy { idempotent: again, timeout: micros(wish.timeout), unserved };
         let min_revision = if wish.fresh { self.deployed_revision(wish.actor) } else { None };
         self.calls.push(Call {
             caller: wish.caller,

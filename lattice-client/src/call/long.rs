@@ -74,6 +74,7 @@ impl Lattice {
             let mut begins = false;
             let next = match event {
                 Event::Ended(_, Ok(answer)) => {
+                    self.served().answered(&call.target);
                     return Ok(Answer { attempts: attempts.made(), ..answer });
                 }
                 Event::Ended(number, Err(attempt)) if end(&mut live, number) => {

@@ -7,6 +7,7 @@ mod looker;
 mod looks;
 mod pace;
 pub mod retry;
+mod served;
 pub mod watch;
 
 use std::pin::pin;
@@ -26,6 +27,7 @@ pub(crate) use looker::{Looker, Watching, watching};
 pub(crate) use pace::Paces;
 pub use retry::RetryBudget;
 use retry::{Attempt, Policy};
+pub(crate) use served::Served;
 
 use crate::lattice::Lattice;
 use crate::mux::RequestError;
@@ -147,7 +149,11 @@ impl Lattice {
         let id = InvocationId::generate();
         let started = Instant::now();
         let longest = Duration::from_millis(u64::from(wire::CALL_TIMEOUT_MAX_MS));
-        let policy = Policy { idempotent: call.idempotent, timeout: call.timeout.min(longest) };
+        let policy = Policy {
+            idempotent: call.idempotent,
+            timeout: call.timeout.min(longest),
+            unserved: self.served().patience(&call.target),
+        };
         let subject = async_nats::Subject::from(
             Subject::Call(self.name().clone(), call.target.clone()).to_string(),
         );
@@ -171,6 +177,7 @@ impl Lattice {
         let soon = slice.wait.min(Duration::from_millis(limits::LOOK_AFTER_MS));
         let first: Running<'_> = match tokio::time::timeout(soon, first.as_mut()).await {
             Ok(Ok(answer)) => {
+                self.served().answered(&call.target);
                 self.paces().told(&call.target, false);
                 return Ok(Answer { attempts: 1, ..answer });
             }

@@ -84,6 +84,8 @@ pub struct Policy {
     pub idempotent: bool,
     /// Time for the whole call.
     pub timeout: Duration,
+    /// How long it is tried again while nobody serves the target.
+    pub unserved: Duration,
 }
 
 impl Policy {
@@ -120,9 +122,7 @@ impl Policy {
                     matches!(error.code, ErrorCode::Busy | ErrorCode::Draining | ErrorCode::Stale);
                 passing && (!error.started || self.idempotent)
             }
-            Attempt::NoResponders(_) => {
-                elapsed < Duration::from_millis(limits::NO_RESPONDERS_WAIT_MS)
-            }
+            Attempt::NoResponders(_) => elapsed < self.unserved,
             Attempt::Gone(_) | Attempt::ConnectionLost | Attempt::TimedOut { .. } => {
                 self.idempotent
             }
@@ -185,7 +185,8 @@ mod tests {
     const NOW: Duration = Duration::from_millis(10);
 
     fn policy(idempotent: bool) -> Policy {
-        Policy { idempotent, timeout: Duration::from_secs(2) }
+        let unserved = Duration::from_millis(limits::NO_RESPONDERS_WAIT_MS);
+        Policy { idempotent, timeout: Duration::from_secs(2), unserved }
     }
 
     fn decide(idempotent: bool, attempt: &Attempt, elapsed: Duration) -> Next {

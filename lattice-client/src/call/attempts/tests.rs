@@ -6,7 +6,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const MS: Duration = Duration::from_millis(1);
 
 fn begun(idempotent: bool) -> Attempts {
-    let mut attempts = Attempts::new(Policy { idempotent, timeout: 5 * SECOND });
+    let mut attempts =
+        Attempts::new(Policy { idempotent, timeout: 5 * SECOND, unserved: SECOND / 2 });
     attempts.begin(Duration::ZERO);
     attempts
 }
