@@ -137,12 +137,12 @@ async fn calls_that_wait_for_a_place_are_not_given_up() {
     case.teller.deploy(&signed, 2).await.unwrap();
     let nodes = [&case.nodes[0], &case.nodes[1]];
     case.bed.wait_until_all_serve(&nodes, &case.teller, 2).await.unwrap();
-    // Two run, the others wait for one of two places, or are told at once that there is none.
+    // Two run, the others wait for one of two places, or come again when they are told that there is none.
     let sleep = Duration::from_millis(1_200);
-    let calls: Vec<_> = (0..4).map(|_| case.call(sleep, "crowded", false)).collect();
+    let calls: Vec<_> = (0..4).map(|_| case.call(sleep, "waited", false)).collect();
     for call in calls {
         let answer = call.await.unwrap();
         assert!(answer.is_ok(), "{answer:?}");
     }
-    assert_eq!(case.told("crowded"), 4);
+    assert_eq!(case.told("waited"), 4);
 }

@@ -46,17 +46,19 @@ pub const SERVED_ENTRIES: usize = 1_024;
 /// How long an answer is waited for before others are asked who has the call.
 pub const LOOK_AFTER_MS: u64 = 200;
 /// How often that is asked then.
-pub const LOOK_INTERVAL_MS: u64 = 200;
+pub const LOOK_INTERVAL_MS: u64 = 150;
 /// Time that answers to a question have before conclusions are drawn.
 pub const LOOK_WAIT_MS: u64 = 100;
 /// Shortest time between two rounds of questions, each of all calls that are due.
-pub const LOOK_TICK_MS: u64 = 50;
+pub const LOOK_TICK_MS: u64 = 25;
 /// Shortest time between two questions to everybody.
 pub const LOOK_EVERYBODY_INTERVAL_MS: u64 = 100;
 /// Answers a second for which everybody is asked; the more there are who answer, the less often.
 pub const LOOK_ANSWERS_PER_S_MAX: u64 = 1_000;
 /// How long answers to a question still count.
 pub const LOOK_ANSWERS_KEPT_MS: u64 = 2_000;
+/// Processes that did not answer and are asked by themselves in one round.
+pub const LOOK_PROBES_MAX: usize = 100;
 /// Calls that one round is about.
 pub const LOOK_TURN_CALLS_MAX: usize = 5_000;
 /// Looks in a row after which a call that nobody has is given up.

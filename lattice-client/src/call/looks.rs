@@ -32,7 +32,7 @@ struct Asked {
     at: Duration,
     whom: Option<NodeKey>,
     calls: Vec<u64>,
-    answers: u64,
+    by: BTreeSet<NodeKey>,
     unread: bool,
     nobody_there: bool,
 }
@@ -66,15 +66,17 @@ pub(crate) struct Looks<W> {
     /// Everybody is not asked before.
     everybody_from: Duration,
     turned: Duration,
-    /// Whether anybody has ever answered: this client may not be allowed to ask.
-    heard: bool,
+    /// Who has answered and was there since, as far as is known. Where one of them is silent nothing follows:
+    /// it stands still perhaps, and has the call. Nobody may be known at all: this client may not be
+    /// allowed to ask.
+    known: BTreeSet<NodeKey>,
 }
 
 impl<W: Clone> Looks<W> {
     pub fn new() -> Self {
         let [everybody_from, turned] = [Duration::ZERO; 2];
-        let (calls, due, asked) = Default::default();
-        Self { calls, due, asked, next_question: 0, everybody_from, turned, heard: false }
+        let (calls, due, asked, known) = Default::default();
+        Self { calls, due, asked, next_question: 0, everybody_from, turned, known }
     }
 
     /// Watches a call from `now` on.
@@ -96,8 +98,10 @@ impl<W: Clone> Looks<W> {
         if asked.whom.as_ref().is_some_and(|whom| *whom != told.node) {
             return;
         }
-        asked.answers += 1;
-        self.heard = true;
+        if asked.by.len() < limits::CONTROL_ANSWERS_MAX {
+            asked.by.insert(told.node.clone());
+            self.known.insert(told.node.clone());
+        }
         asked.unread |= told.unread;
         for at in &told.held {
             let token = usize::try_from(*at).ok().and_then(|at| asked.calls.get(at));
@@ -112,6 +116,7 @@ impl<W: Clone> Looks<W> {
     pub fn no_responders(&mut self, number: u64, now: Duration) {
         let Some(asked) = self.asked.get_mut(&number) else { return };
         asked.nobody_there = true;
+        let gone = asked.whom.clone();
         // There is nothing to wait for.
         for token in &asked.calls {
             if let Some(entry) = self.calls.get_mut(token).filter(|it| it.asked == Some(number)) {
@@ -119,6 +124,10 @@ impl<W: Clone> Looks<W> {
                 entry.due = now;
                 self.due.insert((now, *token));
             }
+        }
+        if let Some(gone) = gone {
+            self.known.remove(&gone);
+            self.asked.values_mut().for_each(|asked| drop(asked.by.remove(&gone)));
         }
     }
 
@@ -137,6 +146,7 @@ impl<W: Clone> Looks<W> {
         self.turned = now;
         let mut asks = Asks::default();
         let mut verdicts = Vec::new();
+        let mut probes = BTreeSet::new();
         let everybody = now >= self.everybody_from;
         let mut handled = 0;
         while let Some((at, token)) = self.due.first().copied()
@@ -150,12 +160,16 @@ impl<W: Clone> Looks<W> {
                 self.calls.remove(&token);
                 continue;
             }
-            let heard = self.heard;
             entry.due = match entry.asked.take().and_then(|number| {
                 self.asked.get(&number).map(|asked| (asked, entry.claimed_in == Some(number)))
             }) {
                 Some((asked, claimed)) => {
-                    let verdict = entry.watch.looked(seen(asked, claimed, heard));
+                    let seen = seen(asked, claimed, self.known.len());
+                    if seen == Seen::Silence && asked.whom.is_none() {
+                        let silent = self.known.difference(&asked.by).cloned();
+                        probes.extend(silent.take(limits::LOOK_PROBES_MAX));
+                    }
+                    let verdict = entry.watch.looked(seen);
                     if verdict != Verdict::Wait {
                         verdicts.push((entry.who.clone(), verdict));
                     }
@@ -171,6 +185,9 @@ impl<W: Clone> Looks<W> {
                 }
             };
             self.due.insert((entry.due, token));
+        }
+        for silent in probes {
+            asks.0.entry(Some(silent)).or_default();
         }
         let questions = self.ask(asks, now);
         Turn { questions, verdicts }
@@ -194,7 +211,7 @@ impl<W: Clone> Looks<W> {
                 at: now,
                 whom: whom.clone(),
                 calls: calls.clone(),
-                answers: 0,
+                by: BTreeSet::new(),
                 unread,
                 nobody_there,
             };
@@ -213,7 +230,7 @@ impl<W: Clone> Looks<W> {
     fn pace(&self) -> Duration {
         let every = self.asked.values().rev().filter(|asked| asked.whom.is_none());
         // The last ones may not have all their answers yet.
-        let answers = every.map(|asked| asked.answers).max().unwrap_or(0);
+        let answers = every.map(|asked| asked.by.len() as u64).max().unwrap_or(0);
         let least = Duration::from_millis(limits::LOOK_EVERYBODY_INTERVAL_MS);
         least.max(Duration::from_millis(
             answers.saturating_mul(1_000) / limits::LOOK_ANSWERS_PER_S_MAX,
@@ -238,13 +255,14 @@ impl Asks {
 }
 
 /// Returns what a question told of a call that was claimed in its answers, or not.
-fn seen(asked: &Asked, claimed: bool, heard: bool) -> Seen {
+/// `known` processes are there.
+fn seen(asked: &Asked, claimed: bool, known: usize) -> Seen {
     match asked {
         _ if claimed => Seen::Held,
         Asked { nobody_there: true, .. } => Seen::NoResponders,
-        Asked { answers: 0, .. } if heard => Seen::Silence,
-        Asked { answers: 0, .. } => Seen::Unread,
-        Asked { unread: true, .. } => Seen::Unread,
+        Asked { by, .. } if by.is_empty() && known > 0 => Seen::Silence,
+        Asked { by, unread, .. } if by.is_empty() || *unread => Seen::Unread,
+        Asked { by, whom: None, .. } if by.len() < known => Seen::Silence,
         _ => Seen::Nobody,
     }
 }

@@ -94,6 +94,28 @@ fn a_frozen_holder_is_silent_and_never_gone() {
 }
 
 #[test]
+fn a_node_that_is_silent_may_have_the_call_until_it_is_gone() {
+    let (mut looks, frozen, other) = (watching([7, 8]), node(), node());
+    // Both are known.
+    run(&mut looks, 100 * MS, |_| Some(vec![told(&frozen, &[1]), told(&other, &[])]));
+    let silent = |question: &Question| match &question.whom {
+        None => Some(vec![told(&other, &[])]),
+        Some(_) => Some(Vec::new()),
+    };
+    let verdicts = run(&mut looks, 3_000 * MS, silent);
+    assert!(verdicts.iter().all(|(_, _, verdict)| *verdict == Verdict::Another), "{verdicts:?}");
+    let verdicts = run(&mut looks, 3_900 * MS, |question| match &question.whom {
+        None => Some(vec![told(&other, &[])]),
+        Some(_) => None,
+    });
+    for token in [7, 8] {
+        assert!(
+            verdicts.iter().any(|(_, who, verdict)| (*who, *verdict) == (token, Verdict::Gone))
+        );
+    }
+}
+
+#[test]
 fn where_nobody_has_ever_answered_nothing_follows_from_silence() {
     let mut looks = watching([7]);
     assert_eq!(run(&mut looks, 5_000 * MS, |_| Some(Vec::new())), []);
