@@ -133,7 +133,7 @@ impl Attempts {
             && self.hedges < limits::HEDGES_MAX
             && elapsed >= self.newest_at + pace
             && elapsed < self.policy.timeout;
-        let begins = wanted && budget.spend();
+        let begins = wanted && budget.spend_spare();
         self.hedges += u32::from(begins);
         begins
     }

@@ -127,7 +127,9 @@ impl<W: Clone> Looks<W> {
         }
         if let Some(gone) = gone {
             self.known.remove(&gone);
-            self.asked.values_mut().for_each(|asked| drop(asked.by.remove(&gone)));
+            for asked in self.asked.values_mut() {
+                asked.by.remove(&gone);
+            }
         }
     }
 

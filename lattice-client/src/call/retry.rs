@@ -28,9 +28,18 @@ impl RetryBudget {
 
     /// Takes one retry; returns whether there was one.
     pub fn spend(&self) -> bool {
-        let take = |units: i64| {
-            (units >= limits::CALLS_PER_RETRY).then(|| units - limits::CALLS_PER_RETRY)
-        };
+        self.spend_above(0)
+    }
+
+    /// Takes one retry for an attempt beside others, which may turn out not to have been needed: half of
+    /// what can be saved up is kept for attempts that have failed.
+    pub fn spend_spare(&self) -> bool {
+        self.spend_above(limits::RETRY_BUDGET_MAX / 2)
+    }
+
+    fn spend_above(&self, kept: i64) -> bool {
+        let least = (kept + 1) * limits::CALLS_PER_RETRY;
+        let take = |units: i64| (units >= least).then(|| units - limits::CALLS_PER_RETRY);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
     }
 }
@@ -259,6 +268,15 @@ mod tests {
         }
         assert!(matches!(retry(), Next::RetryAfter(_)));
         assert!(matches!(retry(), Next::GiveUp(_)));
+    }
+
+    #[test]
+    fn attempts_beside_others_leave_retries_for_those_that_fail() {
+        let budget = RetryBudget::default();
+        let spare = (0..).take_while(|_| budget.spend_spare()).count();
+        let rest = (0..).take_while(|_| budget.spend()).count();
+        let half = usize::try_from(limits::RETRY_BUDGET_MAX / 2).unwrap();
+        assert_eq!((spare, rest), (half, half));
     }
 
     #[test]
