@@ -142,7 +142,7 @@ fn what_is_undeployed_or_revoked_while_it_lingers_is_served_no_more_at_once() {
     let removed = Change::Removed { key: RegistryKey::Actor(one.key.clone()), at: 3 };
     assert_eq!(tell(&mut undeployed, removed), [Step::Stop]);
     let mut revoked = lingers(&one);
-    let key = RegistryKey::Revoked(Revoked::Module(one.digest.clone()));
+    let key = RegistryKey::Revoked(Revoked::Module(one.digest));
     let steps = tell(&mut revoked, Change::Put { key, value: Vec::new().into(), at: 3 });
     assert!(matches!(&steps[..], [Step::Answer { .. }, Step::Stop]), "{steps:?}");
     assert!(!undeployed.lingers() && !revoked.lingers());
