@@ -155,10 +155,11 @@ fn actor_record() -> impl Strategy<Value = ActorRecord> {
     let limits = (option::of(any::<u64>()), option::of(any::<u32>()))
         .prop_map(|(memory_bytes, timeout_ms)| ActorLimits { memory_bytes, timeout_ms });
     let signed = (key::<Issuer>(), vec("\\PC{0,20}", 0..4), facts(), digest());
-    let chosen = (any::<bool>(), any::<bool>(), option::of(any::<u32>()), limits);
+    let number = || option::of(any::<u32>());
+    let chosen = (any::<bool>(), any::<bool>(), number(), number(), limits);
     (key::<Actor>(), any::<u64>(), signed, chosen).prop_map(|(key, number, signed, chosen)| {
         let (issuer, capabilities, labels, digest) = signed;
-        let (reuse, rolled_back, concurrency, limits) = chosen;
+        let (reuse, rolled_back, concurrency, replicas, limits) = chosen;
         let record = ActorRecord {
             v: limits::WIRE_VERSION,
             key,
@@ -169,6 +170,7 @@ fn actor_record() -> impl Strategy<Value = ActorRecord> {
             issuer,
             capabilities,
             labels,
+            replicas,
             limits,
             concurrency,
             replicas: concurrency,
