@@ -173,7 +173,6 @@ fn actor_record() -> impl Strategy<Value = ActorRecord> {
             replicas,
             limits,
             concurrency,
-            replicas: concurrency,
             isolation: if reuse { Isolation::Reuse } else { Isolation::PerCall },
             deployed_at_ms: number,
             rolled_back,
