@@ -138,7 +138,8 @@ impl World {
     /// Has a call woken when there is something to decide.
     fn wake_call(&mut self, number: usize) {
         let call = &mut self.calls[number];
-        let next = u64::try_from(call.attempts.next_at().as_micros()).unwrap_or(Time::MAX);
+        let next =
+            u64::try_from(call.attempts.next_at().as_nanos().div_ceil(1_000)).unwrap_or(Time::MAX);
         let at = (call.begun + next).max(self.schedule.now());
         call.wake = at;
         self.schedule.at(at, Event::CallDue { call: number });
