@@ -125,6 +125,7 @@ async fn a_member_that_is_replaced_loses_nothing() {
             subject: SUBJECT.to_owned(),
             queue_group: Some(GROUP.to_owned()),
             in_flight_max: MESSAGES_MAX,
+            sheds: false,
         };
         let serving = member.serve(options, Arc::new(arrived.clone())).await.unwrap();
         (member, serving)
@@ -179,6 +180,7 @@ async fn a_drain_handles_all_that_waits_however_much_it_is() {
         subject: SUBJECT.to_owned(),
         queue_group: Some(GROUP.to_owned()),
         in_flight_max: MESSAGES_MAX,
+        sheds: false,
     };
     let serving = bed.lattice().serve(options, held.clone()).await.unwrap();
     let far = bed.another_client().await.unwrap();

@@ -162,6 +162,7 @@ async fn provide(lattice: &Lattice, key: &ProviderKey) -> Serving {
         subject: Subject::Call(lattice.name().clone(), target.clone()).to_string(),
         queue_group: Some(subjects::queue_group(&target)),
         in_flight_max: 16,
+        sheds: false,
     };
     let provider = Provider { lattice: lattice.clone(), key: key.clone() };
     lattice.serve(options, Arc::new(provider)).await.unwrap()

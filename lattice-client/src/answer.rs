@@ -90,6 +90,7 @@ impl Lattice {
             subject: Subject::Call(self.name().clone(), options.target.clone()).to_string(),
             queue_group: Some(subjects::queue_group(&options.target)),
             in_flight_max: options.in_flight_max,
+            sheds: true,
         };
         let handler = CallHandler::new(self.clone(), options, answering);
         self.serve(serve, Arc::new(handler)).await

@@ -48,6 +48,7 @@ impl Lattice {
             subject,
             queue_group: None,
             in_flight_max: limits::CONTROLS_IN_FLIGHT_MAX,
+            sheds: false,
         };
         let handler = WithCalls { lattice: self.clone(), node: node.clone(), others: handler };
         let handler = Arc::new(handler);

@@ -44,7 +44,7 @@ pub const MOVED_WAIT_MS: u64 = 2_500;
 /// Targets of which a client remembers that they have answered; more share an entry.
 pub const SERVED_ENTRIES: usize = 1_024;
 /// How long an answer is waited for before others are asked who has the call.
-pub const LOOK_AFTER_MS: u64 = 200;
+pub const LOOK_AFTER_MS: u64 = 150;
 /// How often that is asked then.
 pub const LOOK_INTERVAL_MS: u64 = 150;
 /// Time that answers to a question have before conclusions are drawn.
@@ -99,6 +99,8 @@ pub const PACE_MAX: usize = 1_024;
 pub const PACE_SHRINK_PAUSE_MS: u64 = 20;
 /// Time without a `busy` after which a target's calls are held back no more.
 pub const PACE_FORGET_MS: u64 = 5_000;
+/// How long a call is held back at most.
+pub const PACE_WAIT_MAX_MS: u64 = 1_000;
 /// Targets whose calls are held back at once.
 pub const PACED_TARGETS_MAX: usize = 1_024;
 /// Part of its budget that an idempotent call waits for one attempt before it begins another beside it.

@@ -195,6 +195,11 @@ impl Mux {
         receiver.await.unwrap_or(Err(RequestError::ConnectionLost)).map(drop)
     }
 
+    /// Returns whether the request of this token still waits for its reply.
+    pub(crate) fn awaits(&self, token: u64) -> bool {
+        self.shared.waiting().contains_key(&token)
+    }
+
     /// Returns how many requests wait.
     pub(crate) fn pending(&self) -> usize {
         self.shared.waiting().len()

@@ -81,6 +81,8 @@ pub struct ServeOptions {
     pub queue_group: Option<String>,
     /// Messages that may be handled at once, waiting ones included; more are refused.
     pub in_flight_max: usize,
+    /// Whether those that have waited long are refused where the wait stands: whoever sent them tries again.
+    pub sheds: bool,
 }
 
 /// A subscription that is being served. Dropping it stops it without a drain.
@@ -127,7 +129,7 @@ impl Lattice {
         options: ServeOptions,
         handler: Arc<H>,
     ) -> Result<Serving, ServeError> {
-        let ServeOptions { subject, queue_group, in_flight_max } = options;
+        let ServeOptions { subject, queue_group, in_flight_max, sheds } = options;
         // Calls are shared by a queue group; what everybody hears is no call.
         let reader = queue_group.is_some().then(|| self.under_way().reader());
         let subscriber = match queue_group {
@@ -142,7 +144,8 @@ impl Lattice {
         let pulse = self.pulse();
         let stop = CancellationToken::new();
         let under_way = self.under_way().clone();
-        let run = Run { handler, handlers: handlers.clone(), in_flight_max, pulse, under_way };
+        let handlers_here = handlers.clone();
+        let run = Run { handler, handlers: handlers_here, in_flight_max, sheds, pulse, under_way };
         let queue = Queue { subscriber, emptied: Instant::now(), reader };
         let reader = tokio::spawn(read(run.clone(), queue, stop.clone()));
         Ok(Serving {
@@ -214,16 +217,17 @@ struct Run<H> {
     handler: Arc<H>,
     handlers: TaskTracker,
     in_flight_max: usize,
+    sheds: bool,
     pulse: Arc<Pulse>,
     under_way: Arc<UnderWay>,
 }
 
 impl<H> Clone for Run<H> {
     fn clone(&self) -> Self {
-        let Self { handler, handlers, in_flight_max, pulse, under_way } = self;
+        let Self { handler, handlers, in_flight_max, sheds, pulse, under_way } = self;
         let (handler, handlers, pulse) = (handler.clone(), handlers.clone(), pulse.clone());
-        let (in_flight_max, under_way) = (*in_flight_max, under_way.clone());
-        Self { handler, handlers, in_flight_max, pulse, under_way }
+        let (in_flight_max, sheds, under_way) = (*in_flight_max, *sheds, under_way.clone());
+        Self { handler, handlers, in_flight_max, sheds, pulse, under_way }
     }
 }
 
@@ -346,7 +350,7 @@ async fn read<H: Handler>(run: Run<H>, mut queue: Queue, stop: CancellationToken
         while batch.len() < limits::BATCH_MESSAGES_MAX
             && let Some((mut taken, late)) = backlog.pop(now)
         {
-            taken.refused |= late;
+            taken.refused |= late && run.sheds;
             batch.push(taken);
         }
         let several = batch.len() > 1;

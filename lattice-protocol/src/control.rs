@@ -263,6 +263,8 @@ impl AskCalls {
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let ask: Self = codec::decode(bytes)?;
         codec::at_most(limits::CALLS_ASKED_MAX, "calls", ask.calls.len())?;
+        let longest = ask.calls.iter().map(String::len).max().unwrap_or_default();
+        codec::at_most(limits::SUBJECT_BYTES_MAX, "inbox", ask.inbox.len() + longest)?;
         Ok(ask)
     }
 }

@@ -33,13 +33,15 @@ pub const REGISTRY_WAIT_MS: u64 = 1_000;
 /// Connections that ask for the node's health at once; more wait to be accepted.
 pub const HEALTH_CONNECTIONS_MAX: usize = 64;
 /// Time that one of them may take from its beginning to its end.
-pub const HEALTH_TIMEOUT_MS: u64 = 5_000;
+pub const HEALTH_TIMEOUT_MS: u64 = 1_000;
 /// Bytes of one request for health.
 pub const HEALTH_REQUEST_BYTES_MAX: usize = 16 * 1024;
 /// Pause after a connection that could not be accepted.
 pub const HEALTH_ACCEPT_PAUSE_MS: u64 = 100;
 /// Modules that are compiled at once.
 pub const COMPILATIONS_MAX: usize = 2;
+/// Modules that are fetched at once, or wait fetched to be compiled.
+pub const FETCHES_MAX: usize = 8;
 /// Time that a module's fetch may take.
 pub const FETCH_TIMEOUT_MS: u64 = 30_000;
 /// Time that a module's probe may take.

@@ -31,6 +31,7 @@ pub(crate) struct Loader {
 struct Inner {
     engine: Engine,
     registry: Registry,
+    fetches: Semaphore,
     compilations: Semaphore,
     /// What was compiled last, newest at the back.
     compiled: Mutex<VecDeque<Arc<Compiled>>>,
@@ -57,6 +58,7 @@ impl Loader {
         let inner = Inner {
             engine,
             registry,
+            fetches: Semaphore::new(limits::FETCHES_MAX),
             compilations: Semaphore::new(limits::COMPILATIONS_MAX),
             compiled: Mutex::default(),
         };
@@ -104,12 +106,15 @@ impl Loader {
             agree(record, &compiled.module)?;
             return Ok(compiled);
         }
+        // However many records came at once, few modules are in memory before they are compiled.
+        let fetching = self.inner.fetches.acquire().await;
         let fetch = self.inner.registry.module(&record.digest);
         let bound = Duration::from_millis(limits::FETCH_TIMEOUT_MS);
         let bytes = tokio::time::timeout(bound, fetch)
             .await
             .map_err(|_| Refused::passing("the module could not be fetched in time"))??;
         let place = self.inner.compilations.acquire().await;
+        drop(fetching);
         let engine = self.inner.engine.clone();
         let options = ActorOptions {
             memory_bytes: record.memory_bytes(),

@@ -185,7 +185,7 @@ impl Attempts {
     }
 
     /// What may have run in any attempt may have run in the call.
-    fn told(&self, error: Error) -> Error {
+    pub(super) fn told(&self, error: Error) -> Error {
         Error { started: error.started || self.started || self.waiting > 0, ..error }
     }
 }

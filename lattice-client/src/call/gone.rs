@@ -18,12 +18,25 @@ use crate::mux::RequestError;
 
 /// What was found out last: many calls wait for one provider, and one of them asks.
 #[derive(Default)]
-pub(crate) struct LastLook(Mutex<Option<(ProviderKey, Instant, bool)>>);
+pub(crate) struct LastLook(Mutex<Option<Look>>);
+
+struct Look {
+    key: ProviderKey,
+    began: Instant,
+    /// When it was found out.
+    at: Instant,
+    gone: bool,
+}
 
 impl Lattice {
     /// Returns when nobody is there any more that could answer a call of `provider`, whose calls
-    /// are heard on `subject`. The call is [`limits::LOOK_AFTER_MS`] old.
-    pub(super) async fn gone(&self, provider: &ProviderKey, subject: &async_nats::Subject) {
+    /// are heard on `subject`, as far as it was sent by `since`. The call is [`limits::LOOK_AFTER_MS`] old.
+    pub(super) async fn gone(
+        &self,
+        provider: &ProviderKey,
+        subject: &async_nats::Subject,
+        since: Instant,
+    ) {
         let interval = limits::GONE_LOOK_INTERVAL_MS;
         let mut pause = Duration::from_millis(interval.saturating_sub(limits::LOOK_AFTER_MS));
         loop {
@@ -32,14 +45,21 @@ impl Lattice {
             let mut last = self.last_look().0.lock().await;
             let fresh = Duration::from_millis(limits::GONE_LOOK_VALID_MS);
             let known = match &*last {
-                Some((key, at, gone)) if key == provider && at.elapsed() < fresh => Some(*gone),
+                // What was looked for before the call was sent says nothing of it.
+                Some(Look { key, began, at, gone })
+                    if key == provider && at.elapsed() < fresh && *began >= since =>
+                {
+                    Some(*gone)
+                }
                 _ => None,
             };
             let gone = match known {
                 Some(gone) => gone,
                 None => {
+                    let began = Instant::now();
                     let gone = self.look(provider, subject).await;
-                    *last = Some((provider.clone(), Instant::now(), gone));
+                    let (key, at) = (provider.clone(), Instant::now());
+                    *last = Some(Look { key, began, at, gone });
                     gone
                 }
             };

@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -52,9 +52,9 @@ impl Lattice {
         let number = attempts.made();
         running.push(numbered(number, first));
         // Attempts that are waited for, and when looks for the newest begin.
-        let mut live = vec![number];
+        let mut live = vec![Live { number, token }];
         let mut look_at = Some(look_after);
-        let mut all_gone = pin!(self.all_gone(request));
+        let mut all_gone = pin!(self.all_gone(request, *started));
         loop {
             let next = look_at.map_or(attempts.next_at(), |at| at.min(attempts.next_at()));
             let event = tokio::select! {
@@ -74,11 +74,16 @@ impl Lattice {
             let mut begins = false;
             let next = match event {
                 Event::Ended(_, Ok(answer)) => {
-                    self.served().answered(&call.target);
                     return Ok(Answer { attempts: attempts.made(), ..answer });
                 }
                 Event::Ended(number, Err(attempt)) if end(&mut live, number) => {
                     attempts.failed(number, &attempt, elapsed, jitter, retries)
+                }
+                // Whose reply is here is gone from where it was, and reads what the reply refers to.
+                Event::Looked(number, _) if !self.awaits(&live, number) => Next::Wait,
+                Event::AllGone if live.iter().any(|one| !self.mux().awaits(one.token)) => {
+                    all_gone.set(self.all_gone(request, Instant::now()));
+                    Next::Wait
                 }
                 Event::Looked(number, Verdict::Gone) if end(&mut live, number) => {
                     attempts.failed(number, &gone(), elapsed, jitter, retries)
@@ -90,7 +95,7 @@ impl Lattice {
                 // What was given up has ended, or is told to be gone once more.
                 Event::Ended(..) | Event::Looked(..) => Next::Wait,
                 Event::AllGone => {
-                    all_gone.set(self.all_gone(request));
+                    all_gone.set(self.all_gone(request, Instant::now()));
                     live.clear();
                     attempts.all_gone(&gone(), elapsed, jitter, retries)
                 }
@@ -101,7 +106,8 @@ impl Lattice {
                         let who = Who { attempt, verdicts: sender.clone() };
                         let watched = Watched { token, watch: Watch::new(&call.target), who };
                         // Where very many wait to be watched already, this one comes later.
-                        if live.contains(&attempt) && self.watching().try_send(watched).is_err() {
+                        if self.awaits(&live, attempt) && self.watching().try_send(watched).is_err()
+                        {
                             look_at = Some(elapsed + look_after);
                         }
                     }
@@ -123,11 +129,13 @@ impl Lattice {
                 if live.is_empty() && !paced.is_held() {
                     let deadline = *started + attempts.timeout();
                     let entered = self.paces().enter(&call.target, deadline).await;
-                    paced = entered.ok_or_else(held_back)?;
+                    paced = entered.ok_or_else(|| attempts.told(held_back()))?;
                 }
                 let slice = attempts.begin(started.elapsed());
                 token = self.mux().token();
-                live.push(attempts.made());
+                // What was found out before it began says nothing of it.
+                all_gone.set(self.all_gone(request, Instant::now()));
+                live.push(Live { number: attempts.made(), token });
                 look_at = Some(elapsed + look_after);
                 let attempt = self.attempt(request, token, slice);
                 running.push(numbered(attempts.made(), Box::pin(attempt)));
@@ -135,14 +143,26 @@ impl Lattice {
         }
     }
 
-    /// Returns when nobody is left who could answer, as far as that can be known without asking for the
+    /// Returns whether an attempt is waited for whose reply is not here yet.
+    fn awaits(&self, live: &[Live], number: u32) -> bool {
+        live.iter().any(|one| one.number == number && self.mux().awaits(one.token))
+    }
+
+    /// Returns when nobody is left who could answer what was sent by `since`, as far as that can be known without asking for the
     /// call itself.
-    async fn all_gone(&self, request: &Request<'_>) {
+    async fn all_gone(&self, request: &Request<'_>, since: Instant) {
         match &request.call.target {
-            TargetKey::Provider(provider) => self.gone(provider, request.subject).await,
+            TargetKey::Provider(provider) => self.gone(provider, request.subject, since).await,
             TargetKey::Actor(_) => std::future::pending().await,
         }
     }
+}
+
+/// An attempt that is waited for.
+struct Live {
+    number: u32,
+    /// Under which its reply is.
+    token: u64,
 }
 
 async fn numbered(number: u32, attempt: Running<'_>) -> (u32, Result<Answer, Attempt>) {
@@ -150,7 +170,7 @@ async fn numbered(number: u32, attempt: Running<'_>) -> (u32, Result<Answer, Att
 }
 
 /// Takes an attempt from those that are waited for; returns whether it was among them.
-fn end(live: &mut Vec<u32>, number: u32) -> bool {
-    let at = live.iter().position(|one| *one == number);
+fn end(live: &mut Vec<Live>, number: u32) -> bool {
+    let at = live.iter().position(|one| one.number == number);
     at.map(|at| live.swap_remove(at)).is_some()
 }

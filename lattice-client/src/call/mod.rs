@@ -152,7 +152,7 @@ impl Lattice {
         let policy = Policy {
             idempotent: call.idempotent,
             timeout: call.timeout.min(longest),
-            unserved: self.served().patience(&call.target),
+            unserved: Duration::ZERO,
         };
         let subject = async_nats::Subject::from(
             Subject::Call(self.name().clone(), call.target.clone()).to_string(),
@@ -166,10 +166,12 @@ impl Lattice {
         })??;
         let stored = stored.as_ref();
         let request = Request { call: &call, id, subject: &subject, stored, started };
-        let mut attempts = Attempts::new(policy);
         let Some(paced) = self.paces().enter(&call.target, started + policy.timeout).await else {
             return Err(held_back());
         };
+        // Nobody was looked for until now.
+        let unserved = started.elapsed() + self.served().patience(&call.target);
+        let mut attempts = Attempts::new(Policy { unserved, ..policy });
         let slice = attempts.begin(started.elapsed());
         let token = self.mux().token();
         let mut first = pin!(self.attempt(&request, token, slice));
@@ -177,7 +179,6 @@ impl Lattice {
         let soon = slice.wait.min(Duration::from_millis(limits::LOOK_AFTER_MS));
         let first: Running<'_> = match tokio::time::timeout(soon, first.as_mut()).await {
             Ok(Ok(answer)) => {
-                self.served().answered(&call.target);
                 self.paces().told(&call.target, false);
                 return Ok(Answer { attempts: 1, ..answer });
             }
@@ -223,6 +224,7 @@ impl Lattice {
                 "the connection to NATS is closed",
             )),
         })?;
+        self.served().answered(&call.target);
         self.read_answer(id, &message.payload).await
     }
 
@@ -244,7 +246,9 @@ impl Lattice {
         let body = match (reply.ok, &reply.body_ref) {
             (Some(inline), _) => payload.slice_ref(inline),
             (None, Some(reference)) => {
-                bodies::fetch(self, reference).await.map_err(Attempt::Answered)?
+                // Whatever becomes of its answer: it ran.
+                let fetched = bodies::fetch(self, reference).await;
+                fetched.map_err(|error| Attempt::Answered(Error { started: true, ..error }))?
             }
             (None, None) => return Err(broken("it carries nothing".to_owned())),
         };

@@ -136,12 +136,21 @@ pub(crate) struct Paces {
 }
 
 impl Paces {
-    /// Waits until another call of `target` may be under way; `None` when that takes until `deadline`.
+    /// Waits until another call of `target` may be under way, at most [`limits::PACE_WAIT_MAX_MS`]: who has
+    /// the places may wait for this very call, or for a node that stands still. `None` when that takes until
+    /// `deadline`.
     pub(super) async fn enter(&self, target: &TargetKey, deadline: Instant) -> Option<Paced> {
         let Some(pace) = self.of(target) else { return Some(Paced(None)) };
+        let now = Instant::now();
+        if pace.window().is_over(now) {
+            self.forget(target, &pace);
+            return Some(Paced(None));
+        }
+        let most = now + Duration::from_millis(limits::PACE_WAIT_MAX_MS);
         let place = pace.places.clone().acquire_owned();
-        match tokio::time::timeout_at(deadline.into(), place).await {
+        match tokio::time::timeout_at(deadline.min(most).into(), place).await {
             Ok(Ok(place)) => Some(Paced(Some((pace, place)))),
+            _ if most < deadline => Some(Paced(None)),
             _ => None,
         }
     }
@@ -167,7 +176,14 @@ impl Paces {
         drop(window);
         pace.apply(&change);
         if over {
-            let mut paces = self.paces();
+            self.forget(target, &pace);
+        }
+    }
+
+    /// Holds the calls of a target back no more.
+    fn forget(&self, target: &TargetKey, pace: &Arc<Pace>) {
+        let mut paces = self.paces();
+        if paces.get(target).is_some_and(|now| Arc::ptr_eq(now, pace)) {
             paces.remove(target);
             self.count.store(paces.len(), Ordering::Relaxed);
             // Whoever still waits goes at once.

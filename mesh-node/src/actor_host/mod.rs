@@ -153,6 +153,10 @@ impl ActorHost {
 
     async fn run(&self, revision: &Arc<Revision>, request: Request<'_>) -> Result<Bytes, Error> {
         gate::new_enough(revision.number, request.min_revision)?;
+        if self.shared.is_draining() {
+            // What a node that leaves has left is followed no more, and may still be called in it.
+            self.still_permitted(revision)?;
+        }
         if request.operation.starts_with(reserved::PREFIX) {
             return reserved::answer(request.operation).map(Bytes::from);
         }
@@ -174,7 +178,7 @@ impl ActorHost {
             Some(place) => place,
             None => {
                 let place = revision.admission.wait(deadline).await?;
-                self.after_waiting(revision)?;
+                self.still_permitted(revision)?;
                 place
             }
         };
@@ -205,6 +209,24 @@ impl ActorHost {
         }
     }
 
+    /// Answers a call that came over NATS.
+    pub async fn take(&self, call: Incoming<'_>, patience: Patience) -> Answered {
+        if let Err(error) = self.shared.freshness.for_call(call.deadline).await {
+            return Answered::from(Err(error));
+        }
+        let request = Request {
+            operation: call.operation,
+            payload: call.payload,
+            deadline: call.deadline,
+            hops: call.hops,
+            min_revision: call.min_revision,
+            origin: call.origin,
+            patience,
+            trace: call.trace,
+        };
+        self.serve(request).await
+    }
+
     /// Runs a call that computes for long apart from those that don't.
     async fn compute(
         &self,
@@ -218,7 +240,7 @@ impl ActorHost {
             Patience::Short => &self.line_elsewhere,
         };
         let turn = line.get_or_init(|| compute.line()).turn(patience, call.deadline).await?;
-        self.after_waiting(revision)?;
+        self.still_permitted(revision)?;
         gate::in_time(call.deadline, Instant::now())?;
         let Heavy { operation, payload, deadline, host } = call;
         let (operation, payload) = (operation.to_owned(), Bytes::copy_from_slice(payload));
@@ -232,8 +254,8 @@ impl ActorHost {
         compute.run(turn, yields, &revision.weight, work).await
     }
 
-    /// Looks again at what may have changed while a call waited.
-    fn after_waiting(&self, revision: &Revision) -> Result<(), Error> {
+    /// Looks again at what may have changed since a call was given its revision.
+    fn still_permitted(&self, revision: &Revision) -> Result<(), Error> {
         gate::still_permitted(&self.shared.revocations(), &self.key, &revision.serving())
     }
 }
@@ -248,20 +270,7 @@ struct Heavy<'a> {
 
 impl Answering for ActorHost {
     async fn answer(&self, call: Incoming<'_>) -> Answered {
-        if let Err(error) = self.shared.freshness.for_call(call.deadline).await {
-            return Answered::from(Err(error));
-        }
-        let request = Request {
-            operation: call.operation,
-            payload: call.payload,
-            deadline: call.deadline,
-            hops: call.hops,
-            min_revision: call.min_revision,
-            origin: call.origin,
-            patience: Patience::Short,
-            trace: call.trace,
-        };
-        self.serve(request).await
+        self.take(call, Patience::Short).await
     }
 
     fn overloaded(&self) -> Error {

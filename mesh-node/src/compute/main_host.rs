@@ -6,6 +6,7 @@ use lattice_protocol::{Error, ErrorCode};
 use mesh_runtime::{Host, HostCall, HostFuture, LogSource};
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument, Span};
 
 use super::turns::Yields;
 
@@ -14,19 +15,22 @@ pub(crate) struct MainHost {
     inner: Arc<dyn Host>,
     main: Handle,
     yields: Yields,
+    /// In which the call is served.
+    span: Span,
 }
 
 impl MainHost {
     /// Has `inner` work in the runtime that this is called in, and notes in `yields` when the guest does.
     pub fn here(inner: Arc<dyn Host>, yields: Yields) -> Self {
-        Self { inner, main: Handle::current(), yields }
+        Self { inner, main: Handle::current(), yields, span: Span::current() }
     }
 }
 
 impl Host for MainHost {
     fn call(&self, call: HostCall) -> HostFuture<'_> {
         let inner = self.inner.clone();
-        let asked = self.main.spawn(async move { inner.call(call).await });
+        let asked = async move { inner.call(call).await }.instrument(self.span.clone());
+        let asked = self.main.spawn(asked);
         let answered = AbortOnDropHandle::new(asked);
         Box::pin(async move {
             answered.await.unwrap_or_else(|error| {
@@ -41,6 +45,6 @@ impl Host for MainHost {
     }
 
     fn log(&self, source: LogSource, text: &str) {
-        self.inner.log(source, text);
+        self.span.in_scope(|| self.inner.log(source, text));
     }
 }

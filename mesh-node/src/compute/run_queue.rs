@@ -147,7 +147,8 @@ impl<W> RunQueue<W> {
         let expected = if spare { Duration::ZERO } else { at.expected(now) };
         // A burst has a bound too: it would be long in passing.
         let stands = at.standing.refuses(now, expected > WAIT) || expected > BURST;
-        if (stands && patience == Patience::Short) || self.waiting >= limits::COMPUTE_WAITING_MAX {
+        let full = !spare && self.waiting >= limits::COMPUTE_WAITING_MAX;
+        if (stands && patience == Patience::Short) || full {
             return Entered::Refused;
         }
         Entered::Waits(self.wait(line, who, now, Place::Last { begins: true }))

@@ -16,12 +16,14 @@ mod work;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lattice_client::answer::{AnswerOptions, CallHandler};
+use lattice_client::answer::{AnswerOptions, Answered, Answering, CallHandler, Incoming};
+use lattice_protocol::Error;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::actor_host::ActorHost;
+use crate::compute::Patience;
 use crate::limits;
 use crate::shared::Shared;
 use reader::Reader;
@@ -35,6 +37,20 @@ pub(crate) struct Queues {
     stop: CancellationToken,
     /// Consumers that are made at once.
     setups: Arc<Semaphore>,
+}
+
+/// Answers durable invocations: few at once, and none is refused for want of a processor, since each that is
+/// comes again later.
+struct Durable(Arc<ActorHost>);
+
+impl Answering for Durable {
+    async fn answer(&self, call: Incoming<'_>) -> Answered {
+        self.0.take(call, Patience::Long).await
+    }
+
+    fn overloaded(&self) -> Error {
+        self.0.overloaded()
+    }
 }
 
 /// The durable invocations of one actor, being read.
@@ -53,7 +69,8 @@ impl Queues {
     pub fn read(&self, host: &Arc<ActorHost>, options: AnswerOptions) -> Reading {
         let stop = self.stop.child_token();
         let give_up = CancellationToken::new();
-        let handler = CallHandler::new(self.shared.lattice.clone(), options, host.clone());
+        let durable = Arc::new(Durable(host.clone()));
+        let handler = CallHandler::new(self.shared.lattice.clone(), options, durable);
         let work = Work {
             lattice: self.shared.lattice.clone(),
             node: self.shared.key.clone(),

@@ -12,16 +12,16 @@ use lattice_protocol::subjects::header;
 use lattice_protocol::{Error, ErrorCode, Invocation, limits as wire};
 use tokio_util::sync::CancellationToken;
 
+use super::Durable;
 use super::dead::Letter;
 use super::outcome::{self, Delivery, Fate};
-use crate::actor_host::ActorHost;
 
 /// What is needed to run the durable invocations of an actor.
 pub(super) struct Work {
     pub lattice: Lattice,
     pub node: NodeKey,
     pub actor: ActorKey,
-    pub handler: CallHandler<ActorHost>,
+    pub handler: CallHandler<Durable>,
     /// Says that what still runs is given back: the node ends.
     pub give_up: CancellationToken,
 }

@@ -25,6 +25,10 @@ impl Reconciler {
     pub(super) async fn heard(&mut self, heard: Heard) {
         let over = match heard {
             Heard::States(states) => self.follower.heard(&states),
+            // Nobody can be asked, and nobody can take over: the node goes on with what it has.
+            Heard::Again if !self.leaving && !self.shared.lattice.connection().borrow().up => {
+                Vec::new()
+            }
             Heard::Again => {
                 let again = self.follower.ask_again();
                 for actor in &again.over {
@@ -69,11 +73,13 @@ impl Reconciler {
             Some(_) => "not for this node",
         };
         self.shared.forget_refusal(key);
-        let Some(deployment) = self.deployments.remove(key) else { return };
+        let deployment = self.deployments.remove(key);
         // What still runs on a node that leaves may call it in this process until the end.
-        if !self.leaving || self.follower.view().actor(key).is_none() {
+        let stays = self.leaving && self.follower.view().actor(key).is_some();
+        if !stays && self.shared.host(key).is_some() {
             self.shared.remove_host(key);
         }
+        let Some(deployment) = deployment else { return };
         deployment.queue.stop();
         let bound = self.drain_bound;
         let actor = key.clone();

@@ -45,6 +45,7 @@ impl Plain {
                 subject: pattern.as_str().to_owned(),
                 queue_group: Some(settings.group.clone()),
                 in_flight_max: limits::PENDING_MAX,
+                sheds: false,
             };
             let subscribed = lattice.serve(options, handler.clone()).await;
             subscriptions.push(subscribed.map_err(|error| {
