@@ -274,7 +274,7 @@ struct Callers {
     by_nats: (InProcess, Recorder),
     /// Its first process can be killed.
     mortal: (InProcess, Recorder),
-    _serving: lattice_client::serve::Serving,
+    _serving: mesh_conformance::ServedActor,
 }
 
 impl Callers {

@@ -77,7 +77,8 @@ pub struct AnswerOptions {
 
 impl Lattice {
     /// Answers the calls of a key, together with all others that do so, until
-    /// [`Serving::drain`].
+    /// [`Serving::drain`]. Who answers for an actor has to serve controls too
+    /// ([`Lattice::serve_controls`]): callers ask by them whether a call that takes long is lost.
     ///
     /// # Errors
     /// [`ServeError`] when the subscription can't be made.

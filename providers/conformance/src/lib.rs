@@ -27,3 +27,4 @@ pub use over_nats::{Linked, LinkingError};
 pub use program::main;
 pub use recorder::{Heard, Reaction, Recorder};
 pub use report::{Check, Report};
+pub use served::ServedActor;

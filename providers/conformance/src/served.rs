@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use async_nats::Message;
 use bytes::Bytes;
 use lattice_client::Lattice;
 use lattice_client::answer::{AnswerOptions, Answered, Answering, Incoming};
-use lattice_client::serve::{ServeError, Serving};
+use lattice_client::control::Controls;
+use lattice_client::serve::{Delivery, Handler, ServeError, Serving};
 use lattice_protocol::keys::{ActorKey, NodeKey, TargetKey};
 use lattice_protocol::{Error, ErrorCode};
 use tokio::sync::Semaphore;
@@ -27,15 +29,33 @@ impl Recorder {
         lattice: &Lattice,
         node: NodeKey,
         actor: &ActorKey,
-    ) -> Result<Serving, ServeError> {
+    ) -> Result<ServedActor, ServeError> {
         let options = AnswerOptions {
             target: TargetKey::from(actor.clone()),
-            node,
+            node: node.clone(),
             in_flight_max: CALLS_IN_FLIGHT_MAX,
             bodies: Arc::new(Semaphore::new(BODIES_MAX)),
         };
-        lattice.answer_calls(options, Arc::new(Served(self.clone()))).await
+        let calls = lattice.answer_calls(options, Arc::new(Served(self.clone()))).await?;
+        let controls = lattice.serve_controls(&node, Arc::new(NothingElse)).await?;
+        Ok(ServedActor { _calls: calls, _controls: controls })
     }
+}
+
+/// An actor that is served until this is dropped.
+pub struct ServedActor {
+    _calls: Serving,
+    /// Callers whose answers take long ask for their calls.
+    _controls: Controls,
+}
+
+/// Answers no question but which calls are here.
+struct NothingElse;
+
+impl Handler for NothingElse {
+    async fn handle(&self, _: Delivery) {}
+
+    async fn refuse(&self, _: Message) {}
 }
 
 /// Calls over NATS.
