@@ -33,8 +33,12 @@ impl Served {
         }
     }
 
-    /// Returns how long a call of `target` that begins now is tried again while nobody serves it.
+    /// Returns how long a call of `target` that begins now is tried again while nobody serves it. Nobody moves
+    /// a provider: one that is gone is told to be gone.
     pub fn patience(&self, target: &TargetKey) -> Duration {
+        if matches!(target, TargetKey::Provider(_)) {
+            return patience(None);
+        }
         let last = self.entry(target).map_or(0, |entry| entry.load(Ordering::Relaxed));
         patience(last.checked_sub(1).map(|last| self.now_ms().saturating_sub(last)))
     }
@@ -60,7 +64,7 @@ fn patience(ago_ms: Option<u64>) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use lattice_protocol::keys::ActorKey;
+    use lattice_protocol::keys::{ActorKey, ProviderKey};
 
     use super::*;
 
@@ -83,5 +87,8 @@ mod tests {
         let waits = |key: &&TargetKey| served.patience(key) > patience(None);
         assert!(waits(&&keys[0]));
         assert!(keys.iter().filter(waits).count() < 5, "few share an entry");
+        let provider = ProviderKey::generate().unwrap().0.into();
+        served.answered(&provider);
+        assert!(!waits(&&provider), "it does not move");
     }
 }
