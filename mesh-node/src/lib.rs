@@ -21,6 +21,8 @@ mod compute;
 mod control;
 pub mod decide;
 pub mod dev;
+#[cfg(test)]
+mod fixture;
 mod follow;
 mod freshness;
 mod health;

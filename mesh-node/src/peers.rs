@@ -90,11 +90,9 @@ impl Peers {
 
 #[cfg(test)]
 mod tests {
-    use lattice_protocol::keys::{ActorKey, IssuerKey};
-    use lattice_protocol::names::Digest;
-    use lattice_protocol::record::{ActorLimits, Isolation};
 
     use super::*;
+    use crate::fixture;
 
     fn node() -> NodeKey {
         NodeKey::generate().unwrap().0
@@ -116,25 +114,8 @@ mod tests {
     }
 
     fn record(replicas: Option<u32>) -> ActorRecord {
-        ActorRecord {
-            v: 1,
-            key: ActorKey::generate().unwrap().0,
-            name: "echo".parse().unwrap(),
-            revision: 1,
-            digest: Digest::of(b""),
-            size: 1,
-            issuer: IssuerKey::generate().unwrap().0,
-            capabilities: Vec::new(),
-            labels: [("zone".to_owned(), "eu".to_owned())].into(),
-            replicas,
-            limits: ActorLimits::default(),
-            concurrency: None,
-            isolation: Isolation::PerCall,
-            deployed_at_ms: 0,
-            rolled_back: false,
-            history: Vec::new(),
-            writer: String::new(),
-        }
+        let labels = [("zone".to_owned(), "eu".to_owned())].into();
+        ActorRecord { labels, replicas, ..fixture::record(1) }
     }
 
     #[test]

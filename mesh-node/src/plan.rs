@@ -82,10 +82,11 @@ pub fn missing_label(labels: &Labels, record: &ActorRecord) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use lattice_protocol::ErrorCode;
-    use lattice_protocol::record::{ActorLimits, Isolation, Record, RevocationRecord};
+    use lattice_protocol::record::{Record, RevocationRecord};
     use lattice_protocol::subjects::{RegistryKey, Revoked};
 
     use super::*;
+    use crate::fixture;
 
     struct Case {
         view: LatticeView,
@@ -96,27 +97,7 @@ mod tests {
 
     impl Case {
         fn new() -> Self {
-            let (key, _) = ActorKey::generate().unwrap();
-            let (issuer, _) = IssuerKey::generate().unwrap();
-            let record = ActorRecord {
-                v: 1,
-                key,
-                name: "echo".parse().unwrap(),
-                revision: 5,
-                digest: Digest::of(b"module"),
-                size: 6,
-                issuer,
-                capabilities: Vec::new(),
-                labels: Labels::new(),
-                limits: ActorLimits::default(),
-                concurrency: None,
-                replicas: None,
-                isolation: Isolation::PerCall,
-                deployed_at_ms: 0,
-                rolled_back: false,
-                history: Vec::new(),
-                writer: String::new(),
-            };
+            let record = fixture::record(5);
             let view = LatticeView::default();
             Self { view, record, labels: Labels::new(), trust: Trust::Anybody }
         }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use lattice_protocol::{Error, ErrorCode};
+use lattice_protocol::Error;
 
 use super::retry::{Attempt, Next, Policy, RetryBudget};
 use crate::limits;
@@ -150,7 +150,8 @@ impl Attempts {
         self.waiting = self.waiting.saturating_sub(1);
         let is_newest = number == self.made;
         self.newest_waits &= !is_newest;
-        if is_final(attempt) {
+        // Answered as every other would be.
+        if matches!(attempt, Attempt::Answered(_)) && !attempt.is_passing() {
             return Next::GiveUp(self.told(self.policy.error(attempt)));
         }
         let error = self.policy.error(attempt);
@@ -188,12 +189,6 @@ impl Attempts {
     pub(super) fn told(&self, error: Error) -> Error {
         Error { started: error.started || self.started || self.waiting > 0, ..error }
     }
-}
-
-/// Returns whether an attempt ended as every other would.
-fn is_final(attempt: &Attempt) -> bool {
-    let passing = [ErrorCode::Busy, ErrorCode::Draining, ErrorCode::Stale];
-    matches!(attempt, Attempt::Answered(error) if !passing.contains(&error.code))
 }
 
 #[cfg(test)]

@@ -149,29 +149,26 @@ impl Lattice {
         let id = InvocationId::generate();
         let started = Instant::now();
         let longest = Duration::from_millis(u64::from(wire::CALL_TIMEOUT_MAX_MS));
-        let policy = Policy {
-            idempotent: call.idempotent,
-            timeout: call.timeout.min(longest),
-            unserved: Duration::ZERO,
-        };
+        let timeout = call.timeout.min(longest);
         let subject = async_nats::Subject::from(
             Subject::Call(self.name().clone(), call.target.clone()).to_string(),
         );
         self.retries().earn();
         // Once for all attempts.
         let store = bodies::store_if_large(self, &call.payload);
-        let stored = tokio::time::timeout(policy.timeout, store).await.map_err(|_| {
+        let stored = tokio::time::timeout(timeout, store).await.map_err(|_| {
             let late = "the payload could not be stored within the time of the call";
             Error::not_started(ErrorCode::DeadlineExceeded, late)
         })??;
         let stored = stored.as_ref();
         let request = Request { call: &call, id, subject: &subject, stored, started };
-        let Some(paced) = self.paces().enter(&call.target, started + policy.timeout).await else {
+        let Some(paced) = self.paces().enter(&call.target, started + timeout).await else {
             return Err(held_back());
         };
         // Nobody was looked for until now.
         let unserved = started.elapsed() + self.served().patience(&call.target);
-        let mut attempts = Attempts::new(Policy { unserved, ..policy });
+        let idempotent = call.idempotent;
+        let mut attempts = Attempts::new(Policy { idempotent, timeout, unserved });
         let slice = attempts.begin(started.elapsed());
         let token = self.mux().token();
         let mut first = pin!(self.attempt(&request, token, slice));

@@ -63,6 +63,12 @@ pub enum Attempt {
 }
 
 impl Attempt {
+    /// Returns whether it was answered with an error that another attempt may not meet.
+    pub fn is_passing(&self) -> bool {
+        let passing = [ErrorCode::Busy, ErrorCode::Draining, ErrorCode::Stale];
+        matches!(self, Attempt::Answered(error) if passing.contains(&error.code))
+    }
+
     /// Returns whether there was no place for it.
     pub fn is_busy(&self) -> bool {
         matches!(self, Attempt::Answered(error) if error.code == ErrorCode::Busy && !error.started)
@@ -126,11 +132,7 @@ impl Policy {
         let free = matches!(attempt, Attempt::NoResponders(_));
         let error = self.error(attempt);
         let again = match attempt {
-            Attempt::Answered(error) => {
-                let passing =
-                    matches!(error.code, ErrorCode::Busy | ErrorCode::Draining | ErrorCode::Stale);
-                passing && (!error.started || self.idempotent)
-            }
+            Attempt::Answered(_) => attempt.is_passing() && (!error.started || self.idempotent),
             Attempt::NoResponders(_) => elapsed < self.unserved,
             Attempt::Gone(_) | Attempt::ConnectionLost | Attempt::TimedOut { .. } => {
                 self.idempotent

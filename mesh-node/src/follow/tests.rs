@@ -1,33 +1,12 @@
 mod linger;
 
-use lattice_protocol::keys::{ActorKey, IssuerKey, NodeKey};
+use lattice_protocol::keys::NodeKey;
 use lattice_protocol::names::Digest;
-use lattice_protocol::record::{ActorLimits, ActorRecord, Isolation, Record};
+use lattice_protocol::record::{ActorRecord, Record};
 use lattice_protocol::subjects::{RegistryKey, Revoked};
 
 use super::*;
-
-pub(super) fn record(revision: u64) -> ActorRecord {
-    ActorRecord {
-        v: 1,
-        key: ActorKey::generate().unwrap().0,
-        name: "echo".parse().unwrap(),
-        revision,
-        digest: Digest::of(&revision.to_be_bytes()),
-        size: 1,
-        issuer: IssuerKey::generate().unwrap().0,
-        capabilities: Vec::new(),
-        labels: Labels::new(),
-        limits: ActorLimits::default(),
-        concurrency: None,
-        replicas: None,
-        isolation: Isolation::PerCall,
-        deployed_at_ms: 0,
-        rolled_back: false,
-        history: Vec::new(),
-        writer: String::new(),
-    }
-}
+pub(super) use crate::fixture::record;
 
 pub(super) fn next(record: &ActorRecord, revision: u64) -> ActorRecord {
     let digest = Digest::of(&revision.to_be_bytes());

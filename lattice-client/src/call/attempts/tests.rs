@@ -1,3 +1,4 @@
+use lattice_protocol::ErrorCode;
 use lattice_protocol::keys::{ActorKey, TargetKey};
 
 use super::*;
