@@ -156,30 +156,39 @@ async fn the_key_value_providers_conform() {
     let redis = RedisServer::start().await.unwrap();
     let url = redis.url();
     let tenant = |prefix: &str| settings([("prefix", prefix)]);
-    both_ways!(
-        bed,
-        mesh_keyvalue_nats::ABOUT,
-        mesh_keyvalue_nats::provider,
-        tenant("a"),
-        tenant("b"),
-        keyvalue::suite
-    );
     let on_redis = |prefix: &str| settings([("prefix", prefix), ("url", &url)]);
-    both_ways!(
-        bed,
-        mesh_keyvalue_redis::ABOUT,
-        mesh_keyvalue_redis::provider,
-        on_redis("a"),
-        on_redis("b"),
-        keyvalue::suite
-    );
-    both_ways!(
-        bed,
-        mesh_keyvalue_embedded::ABOUT,
-        mesh_keyvalue_embedded::provider,
-        tenant("a"),
-        tenant("b"),
-        keyvalue::suite
+    // Most of their time they wait for something to expire, so all of them do so at once.
+    tokio::join!(
+        Box::pin(async {
+            both_ways!(
+                bed,
+                mesh_keyvalue_nats::ABOUT,
+                mesh_keyvalue_nats::provider,
+                tenant("a"),
+                tenant("b"),
+                keyvalue::suite
+            );
+        }),
+        Box::pin(async {
+            both_ways!(
+                bed,
+                mesh_keyvalue_redis::ABOUT,
+                mesh_keyvalue_redis::provider,
+                on_redis("a"),
+                on_redis("b"),
+                keyvalue::suite
+            );
+        }),
+        Box::pin(async {
+            both_ways!(
+                bed,
+                mesh_keyvalue_embedded::ABOUT,
+                mesh_keyvalue_embedded::provider,
+                tenant("a"),
+                tenant("b"),
+                keyvalue::suite
+            );
+        }),
     );
     for (name, config) in [
         (mesh_keyvalue_nats::ABOUT.name, settings([])),
@@ -196,15 +205,6 @@ async fn the_blob_providers_conform() {
     let data = tempfile::tempdir().unwrap();
     let (bed, _node) = bed_with_node(&data).await;
     let tenant = |prefix: &str| settings([("prefix", prefix)]);
-    both_ways!(
-        bed,
-        mesh_blobstore_nats::ABOUT,
-        mesh_blobstore_nats::provider,
-        tenant("a"),
-        tenant("b"),
-        blobstore::suite
-    );
-    both_ways!(bed, fs::ABOUT, fs::provider, tenant("a"), tenant("b"), blobstore::suite);
     let server = S3Server::start().await.unwrap();
     let url = server.url();
     let in_bucket = |prefix: &str| {
@@ -218,7 +218,31 @@ async fn the_blob_providers_conform() {
             ("prefix", prefix),
         ])
     };
-    both_ways!(bed, s3::ABOUT, s3::provider, in_bucket("a"), in_bucket("b"), blobstore::suite);
+    tokio::join!(
+        Box::pin(async {
+            both_ways!(
+                bed,
+                mesh_blobstore_nats::ABOUT,
+                mesh_blobstore_nats::provider,
+                tenant("a"),
+                tenant("b"),
+                blobstore::suite
+            );
+        }),
+        Box::pin(async {
+            both_ways!(bed, fs::ABOUT, fs::provider, tenant("a"), tenant("b"), blobstore::suite);
+        }),
+        Box::pin(async {
+            both_ways!(
+                bed,
+                s3::ABOUT,
+                s3::provider,
+                in_bucket("a"),
+                in_bucket("b"),
+                blobstore::suite
+            );
+        }),
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

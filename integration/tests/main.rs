@@ -1,7 +1,7 @@
 //! The mesh end to end: real servers, real nodes, real programs. One file a promise.
 //!
-//! One test program, since each would be compiled and linked anew; and one test at a time (see
-//! `.cargo/config.toml`), since many are about times.
+//! One test program, since each would be compiled and linked anew. `cargo xtask test` runs two tests at a time, since
+//! most of the time they wait, and those of `alone/` one by one.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +12,7 @@
 )]
 
 mod actor_to_actor;
+mod alone;
 mod applications;
 mod broker_loss;
 mod callers;
@@ -22,21 +23,16 @@ mod corpus;
 mod docs;
 mod drain_fence;
 mod durable;
-mod fail_over;
 mod faults;
-mod frozen;
 mod harness;
 mod hostile;
-mod http_abuse;
 mod join_leave;
 mod links;
 mod malformed;
 mod module_of_others;
-mod overload;
 mod placement;
 mod registry;
 mod registry_outage;
-mod replace;
 mod revoke;
 mod supervision;
 mod telemetry;

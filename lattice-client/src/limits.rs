@@ -46,7 +46,7 @@ pub const SERVED_ENTRIES: usize = 1_024;
 /// How long an answer is waited for before others are asked who has the call.
 pub const LOOK_AFTER_MS: u64 = 150;
 /// How often that is asked then.
-pub const LOOK_INTERVAL_MS: u64 = 150;
+pub const LOOK_INTERVAL_MS: u64 = 100;
 /// Time that answers to a question have before conclusions are drawn.
 pub const LOOK_WAIT_MS: u64 = 100;
 /// Shortest time between two rounds of questions, each of all calls that are due.
@@ -95,8 +95,8 @@ pub const CALLS_PER_RETRY: i64 = 5;
 pub const PACE_FIRST: usize = 16;
 /// As many under way are not held back any more.
 pub const PACE_MAX: usize = 1_024;
-/// What is refused within this time counts as refused together.
-pub const PACE_SHRINK_PAUSE_MS: u64 = 20;
+/// One call more may be under way after so many times as many answers as there may be.
+pub const PACE_GROWS_AFTER: usize = 2;
 /// Time without a `busy` after which a target's calls are held back no more.
 pub const PACE_FORGET_MS: u64 = 5_000;
 /// How long a call is held back at most.

@@ -12,6 +12,9 @@ use crate::wasm;
 /// stays out: it is built without optimisation, so that it starts soon.
 const WORKSPACE: [&str; 3] = ["--workspace", "--exclude", "xtask"];
 
+/// Tests about times, or about what a node can bear: `integration/tests/alone/`.
+const ALONE: &str = "alone::";
+
 /// Installs what is missing and builds the actors.
 ///
 /// # Errors
@@ -48,12 +51,17 @@ pub fn test() -> anyhow::Result<()> {
     steps.step("test: actors, natively", || {
         run(cargo(&root().join("actors")).args(["test", "--workspace"]))
     })?;
-    steps.step("test: workspace, real servers and nodes", || {
-        run(with(
-            cargo(&root()).args(["test", "--release", "--no-fail-fast"]).args(WORKSPACE),
-            &tools,
-        ))
-    })?;
+    let mut test = |name: &str, at_once: &str, which: &[&str]| {
+        steps.step(name, || {
+            let mut test = cargo(&root());
+            test.args(["test", "--release", "--no-fail-fast"]).args(WORKSPACE).args(which);
+            run(with(test.env("RUST_TEST_THREADS", at_once), &tools))
+        })
+    };
+    // Most of the time tests wait for something. What fails in one step hides nothing of the other.
+    let others = test("test: workspace, real servers and nodes", "2", &["--", "--skip", ALONE]);
+    let alone = test("test: what bears nothing beside it", "1", &["--test", "mesh", "--", ALONE]);
+    others.and(alone)?;
     steps.summarise();
     eprintln!("  every test passed");
     Ok(())

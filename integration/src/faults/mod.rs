@@ -18,7 +18,7 @@ pub mod scenarios;
 mod schedule;
 mod ways;
 
-pub use bed::{Bed, BedOptions, Member};
+pub use bed::{Bed, BedOptions, Member, Network};
 pub use context::Context;
 pub use executions::Executions;
 use load::entry;

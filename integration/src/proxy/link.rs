@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::conditions::{Conditions, Cut, Direction, Flow};
 use super::pace::Pace;
-use super::{READ_BYTES, UNDER_WAY_MAX};
+use super::{PRECISE_MAX, READ_BYTES, UNDER_WAY_MAX};
 
 /// What arrived, or the end.
 type Arrived = (Instant, Option<Vec<u8>>);
@@ -113,7 +113,7 @@ impl Way<'_> {
                 let share = if now.jitter > Duration::ZERO { rand::random::<f64>() } else { 0.0 };
                 pace.departs(at, length, &now, share)
             };
-            sleep_until(departs).await;
+            wait_until(departs).await;
             let direction = self.direction;
             let flow = match self.conditions.wait_for(|now| now.flow(direction) != Flow::Held).await
             {
@@ -138,6 +138,20 @@ impl Way<'_> {
         // The end was swallowed.
         std::future::pending::<()>().await;
     }
+}
+
+/// Waits until `departs`, and hardly longer: the timers of the runtime count whole milliseconds, and even
+/// what is over already ends with the next of them.
+async fn wait_until(departs: Instant) {
+    let left = departs.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return;
+    }
+    if left > PRECISE_MAX {
+        return sleep_until(departs).await;
+    }
+    // It fails only when the runtime ends, and this with it.
+    let _ = tokio::task::spawn_blocking(move || std::thread::sleep(left)).await;
 }
 
 async fn receive(from: &mut OwnedReadHalf, under_way: mpsc::Sender<Arrived>) {

@@ -175,7 +175,8 @@ impl<W: Clone> Looks<W> {
                     if verdict != Verdict::Wait {
                         verdicts.push((entry.who.clone(), verdict));
                     }
-                    (asked.at + ASKED_AGAIN).max(now + Duration::from_millis(1))
+                    // In this turn where its time has come already.
+                    (asked.at + ASKED_AGAIN).max(now)
                 }
                 None => {
                     let whom = entry.watch.holder().cloned();

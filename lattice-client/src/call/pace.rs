@@ -21,8 +21,8 @@ struct Window {
     size: usize,
     /// Answers since it changed last.
     answered: usize,
-    /// When it shrank last.
-    shrunk: Instant,
+    /// What was under way when it shrank and has not come back: it was sent too soon to tell anything new.
+    settling: usize,
     busy: Instant,
 }
 
@@ -37,33 +37,42 @@ enum Change {
 
 impl Window {
     fn new(now: Instant) -> Self {
-        Self { size: limits::PACE_FIRST, answered: 0, shrunk: now, busy: now }
+        let size = limits::PACE_FIRST;
+        Self { size, answered: 0, settling: size, busy: now }
     }
 
     /// The target was busy.
     fn busy(&mut self, now: Instant) -> Change {
         self.busy = now;
         self.answered = 0;
-        // Several that were sent together are refused together: that is told once.
-        let told = Duration::from_millis(limits::PACE_SHRINK_PAUSE_MS);
-        if now.saturating_duration_since(self.shrunk) < told || self.size <= 1 {
+        if self.settles() || self.size <= 1 {
             return Change::Stays;
         }
-        self.shrunk = now;
         let less = (self.size / 4).max(1);
+        self.settling = self.size - 1;
         self.size -= less;
         Change::Shrinks(less)
     }
 
     /// The target answered.
     fn answered(&mut self) -> Change {
+        if self.settles() {
+            return Change::Stays;
+        }
         self.answered += 1;
-        if self.answered < self.size {
+        if self.answered < self.size * limits::PACE_GROWS_AFTER {
             return Change::Stays;
         }
         self.answered = 0;
         self.size += 1;
         Change::Grows
+    }
+
+    /// Returns whether what has come back was under way when it shrank.
+    fn settles(&mut self) -> bool {
+        let settles = self.settling > 0;
+        self.settling = self.settling.saturating_sub(1);
+        settles
     }
 
     fn is_over(&self, now: Instant) -> bool {
@@ -211,31 +220,65 @@ mod tests {
 
     use super::*;
 
-    const TOLD: Duration = Duration::from_millis(limits::PACE_SHRINK_PAUSE_MS);
-
     #[test]
-    fn a_window_shrinks_once_for_what_was_refused_together_and_never_closes() {
+    fn a_window_shrinks_once_for_what_was_under_way_together_and_never_closes() {
         let begun = Instant::now();
         let mut window = Window::new(begun);
-        assert_eq!(window.busy(begun), Change::Stays);
-        assert_eq!(window.busy(begun + TOLD), Change::Shrinks(limits::PACE_FIRST / 4));
-        assert_eq!(window.busy(begun + TOLD), Change::Stays);
-        for round in 2..100 {
-            window.busy(begun + TOLD * round);
+        for _ in 0..limits::PACE_FIRST {
+            assert_eq!(window.busy(begun), Change::Stays);
+        }
+        assert_eq!(window.busy(begun), Change::Shrinks(limits::PACE_FIRST / 4));
+        for _ in 1..limits::PACE_FIRST {
+            assert_eq!(window.busy(begun), Change::Stays);
+        }
+        assert_ne!(window.busy(begun), Change::Stays);
+        for _ in 0..1_000 {
+            window.busy(begun);
         }
         assert_eq!(window.size, 1);
     }
 
     #[test]
-    fn a_window_grows_by_one_for_as_many_answers_as_it_is_wide_and_is_forgotten_in_the_end() {
+    fn a_window_grows_by_one_for_twice_as_many_answers_as_it_is_wide_and_is_forgotten_in_the_end() {
         let begun = Instant::now();
         let mut window = Window::new(begun);
-        for _ in 1..limits::PACE_FIRST {
+        for _ in 1..limits::PACE_FIRST * (1 + limits::PACE_GROWS_AFTER) {
             assert_eq!(window.answered(), Change::Stays);
         }
         assert_eq!(window.answered(), Change::Grows);
         assert!(!window.is_over(begun));
         assert!(window.is_over(begun + Duration::from_millis(limits::PACE_FORGET_MS + 1)));
+    }
+
+    /// Refusals cost retries, and calls earn one in [`limits::CALLS_PER_RETRY`]: callers without number who all
+    /// wait for their answers must not use them up.
+    #[test]
+    fn a_standing_load_is_refused_less_often_than_its_calls_earn_retries() {
+        // A call takes 1 ms; what would be the sixth to wait is refused.
+        let begun = Instant::now();
+        let mut window = Window::new(begun);
+        let (mut waiting, mut idle, mut answered, mut refused) = (0usize, 0, 0, 0);
+        for ms in 0..20_000u64 {
+            let now = begun + Duration::from_millis(ms);
+            if waiting == 0 {
+                idle += 1;
+            } else {
+                waiting -= 1;
+                answered += 1;
+                window.answered();
+            }
+            while waiting < window.size {
+                if waiting == 5 {
+                    refused += 1;
+                    window.busy(now);
+                    // It pauses.
+                    break;
+                }
+                waiting += 1;
+            }
+        }
+        assert!(idle < 20, "{idle} ms");
+        assert!(refused * 2 * limits::CALLS_PER_RETRY < answered, "{refused} of {answered}");
     }
 
     #[tokio::test]
@@ -253,9 +296,11 @@ mod tests {
         assert!(poll!(next.as_mut()).is_pending());
         assert!(paces.enter(&other, far).await.is_some());
         assert!(paces.enter(&target, Instant::now()).await.is_none(), "its time is over");
-        // It was busy again: a quarter of those that end make no room.
-        tokio::time::sleep(TOLD).await;
-        paces.told(&target, true);
+        // What comes after those that were refused with the first tells something new: a quarter of those that
+        // end make no room.
+        for _ in 0..=limits::PACE_FIRST {
+            paces.told(&target, true);
+        }
         under_way.truncate(limits::PACE_FIRST - limits::PACE_FIRST / 4);
         assert!(poll!(next.as_mut()).is_pending());
         under_way.pop();

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use lattice_client::control::ActorQuestions;
 use lattice_client::registry::Registry;
 use lattice_client::{Call, Lattice};
 use lattice_protocol::control::{Prepare, Prepared};
-use lattice_protocol::keys::NodeKey;
+use lattice_protocol::keys::{ActorKey, NodeKey};
 use lattice_protocol::record::ActorRecord;
 use lattice_protocol::subjects::RegistryKey;
 use lattice_protocol::{ErrorCode, reserved};
@@ -170,6 +171,7 @@ pub(super) async fn confirm(
     session
         .output
         .progress(&format!("waiting for a node to answer for revision {}", record.revision));
+    let mut questions = lattice.actor_questions().await?;
     while Instant::now() < end {
         let left = end.saturating_duration_since(Instant::now());
         let call = Call::new(record.key.clone(), reserved::PING, Vec::new())
@@ -177,11 +179,12 @@ pub(super) async fn confirm(
             .idempotent()
             .min_revision(record.revision);
         match lattice.call(call).await {
-            Ok(answer)
-                if answer.revision == Some(record.revision)
-                    && stays(lattice, &answer.node, record, at).await =>
-            {
-                return Ok(answer.node);
+            Ok(answer) if answer.revision == Some(record.revision) => {
+                // Whoever answered may do so only until another node does.
+                if let Some(node) = serving(&mut questions, &record.key, at).await {
+                    return Ok(node.to_string());
+                }
+                continue;
             }
             Ok(_) => {}
             Err(error) if is_final(error.code) => {
@@ -205,15 +208,23 @@ pub(super) async fn confirm(
         .hint("see what nodes say with `meshctl ls actors`"))
 }
 
-/// Returns whether a node that serves an actor does so by the record at `at`: it has read it, and
-/// does not serve the actor only until another node does.
-async fn stays(lattice: &Lattice, node: &str, record: &ActorRecord, at: u64) -> bool {
-    let Ok(node) = node.parse::<NodeKey>() else { return false };
-    let wait = Duration::from_millis(limits::PING_TIMEOUT_MS);
-    let Ok(inventory) = lattice.inventory(&node, wait).await else { return false };
-    let mut served = inventory.heartbeat.actors.iter();
-    let lingers = served.any(|served| served.key == record.key && served.lingering);
-    inventory.registry_at.is_none_or(|read| read >= at) && !lingers
+/// Returns a node that serves an actor by the record at `at`, or a later one: it has read it, and
+/// does not serve the actor only until another node does. Waits for a pause's time; what nodes say
+/// later is heard with the next question.
+async fn serving(questions: &mut ActorQuestions, key: &ActorKey, at: u64) -> Option<NodeKey> {
+    let window = Instant::now() + Duration::from_millis(limits::PING_PAUSE_MS);
+    // What can't be asked now is asked again.
+    let _ = questions.ask(std::slice::from_ref(key)).await;
+    while let Ok(heard) = timeout_at(window, questions.next()).await {
+        let Some(states) = heard else {
+            tokio::time::sleep_until(window).await;
+            break;
+        };
+        if states.serving.iter().any(|serving| serving.key == *key && serving.at >= at) {
+            return Some(states.node);
+        }
+    }
+    None
 }
 
 /// Returns whether asking again is in vain.

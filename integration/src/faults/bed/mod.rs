@@ -5,8 +5,6 @@ mod registry;
 mod servers;
 mod waits;
 
-use std::time::Duration;
-
 use anyhow::{Context as _, ensure};
 use lattice_client::{Call, ConnectOptions, Lattice};
 use lattice_protocol::keys::NodeKey;
@@ -16,15 +14,12 @@ use super::ledger::{Ledger, Rule, Verdict, judge};
 use super::load::{Recorded, entry};
 use super::replies::Replies;
 use super::{Executions, OpenLoad, Plan};
-use crate::harness::{
-    MeshNode, NatsCluster, NatsServer, NodeOptions, RedisServer, actor_module_bytes,
-};
+use crate::harness::{MeshNode, NodeOptions, RedisServer, actor_module_bytes};
 use crate::proxy::FaultProxy;
 use crate::publisher::Publisher;
 use crate::testbed::SOON;
 
-pub use servers::Servers;
-use servers::link_to;
+pub use servers::{Network, Servers};
 
 /// The label by which actors are placed on one node.
 pub const SEAT: &str = "seat";
@@ -34,18 +29,15 @@ pub const SEAT: &str = "seat";
 pub struct BedOptions {
     /// Nodes at the start.
     pub nodes: usize,
-    /// Delay of each node's and the caller's link to NATS, one way.
-    pub one_way: Duration,
-    /// Whether three servers in a cluster hold the lattice: then the routes between them go through proxies, and
-    /// nodes connect without one.
-    pub cluster: bool,
+    /// How they reach NATS.
+    pub network: Network,
 }
 
 /// A node and its link to NATS.
 pub struct Member {
     /// The node.
     pub node: MeshNode,
-    /// Its link; absent on a cluster.
+    /// Its link; absent where the [`Network`] has none.
     pub link: Option<FaultProxy>,
 }
 
@@ -58,7 +50,7 @@ impl Member {
     /// Returns the link.
     ///
     /// # Errors
-    /// On a cluster.
+    /// Where it has none.
     pub fn link(&self) -> anyhow::Result<&FaultProxy> {
         self.link.as_ref().context("this node has no link that can fail")
     }
@@ -90,17 +82,15 @@ impl Bed {
     /// # Errors
     /// When something does not start.
     pub async fn start(name: &str, options: BedOptions) -> anyhow::Result<Self> {
-        let servers = match options.cluster {
-            true => Servers::Three(Box::pin(NatsCluster::start_with_routes()).await?),
-            false => Servers::One(NatsServer::start().await?),
-        };
+        let network = options.network;
+        let servers = Box::pin(Servers::start(network)).await?;
         let redis = RedisServer::start().await?;
         let lattice: LatticeName = format!("faults-{name}").parse()?;
         let join = async |url: String| {
             Lattice::connect(ConnectOptions::url(url).lattice(lattice.clone())).await
         };
         let direct = join(servers.urls()).await?;
-        let link = link_to(&servers, options.one_way).await?;
+        let link = servers.link(network).await?;
         let caller = join(link.as_ref().map_or_else(|| servers.urls(), FaultProxy::url)).await?;
         let replies = Replies::listen(&direct).await?;
         let ledger = Box::pin(Publisher::new(&direct, "ledger")).await?;
@@ -133,7 +123,7 @@ impl Bed {
     /// # Errors
     /// The end of its log when it does not start.
     pub async fn start_member(&self, seat: usize) -> anyhow::Result<Member> {
-        let link = link_to(&self.servers, self.options.one_way).await?;
+        let link = self.servers.link(self.options.network).await?;
         let url = link.as_ref().map_or_else(|| self.servers.urls(), FaultProxy::url);
         let options = NodeOptions::new(&url, self.direct.name().as_str())?;
         let node = options.label(SEAT, &seat.to_string()).start(self.direct.nats()).await?;

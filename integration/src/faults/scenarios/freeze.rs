@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::faults::ledger::{CallRecord, Rule};
 use crate::faults::phases::Strikes;
 use crate::faults::report::Row;
-use crate::faults::{Bed, BedOptions, Context, Mix, Plan};
+use crate::faults::{Bed, BedOptions, Context, Mix, Network, Plan};
 
 const ROUNDS: u64 = 1;
 /// How long a node is frozen, in minutes.
@@ -17,7 +17,7 @@ const WINDOW_MS: f64 = 3_500.0;
 const AFTER: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
-    let options = BedOptions { nodes: 2, one_way: Duration::ZERO, cluster: false };
+    let options = BedOptions { nodes: 2, network: Network::Links(Duration::ZERO) };
     let mut bed = Bed::start("freeze", options).await?;
     let load = bed.load(Plan::new(context.seed_of("freeze calls"), Mix::Both));
     context.pause(context.quiet).await;

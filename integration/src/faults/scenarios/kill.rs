@@ -7,7 +7,7 @@ use rand::Rng;
 use crate::faults::ledger::{CallRecord, Rule};
 use crate::faults::phases::Strikes;
 use crate::faults::report::Row;
-use crate::faults::{Bed, BedOptions, Context, Mix, Plan, limits};
+use crate::faults::{Bed, BedOptions, Context, Mix, Network, Plan, limits};
 
 const ROUNDS: u64 = 100;
 /// A failure that comes later is not in time.
@@ -18,7 +18,7 @@ const STEPS: u32 = 300_000;
 const KILL_AFTER_MS: std::ops::Range<u64> = 200..700;
 
 pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
-    let options = BedOptions { nodes: 2, one_way: Duration::ZERO, cluster: false };
+    let options = BedOptions { nodes: 2, network: Network::Links(Duration::ZERO) };
     let mut bed = Bed::start("kill", options).await?;
     let mut random = context.random("kill");
     let plan = Plan { steps: STEPS, ..Plan::new(context.seed_of("kill calls"), Mix::Both) };

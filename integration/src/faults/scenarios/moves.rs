@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::faults::ledger::Rule;
 use crate::faults::report::Row;
-use crate::faults::{Bed, BedOptions, Context, Mix, Plan, Recorded};
+use crate::faults::{Bed, BedOptions, Context, Mix, Network, Plan, Recorded};
 
 const ROUNDS: u64 = 200;
 const ONE_WAY: Duration = Duration::from_millis(2);
@@ -26,7 +26,7 @@ const WAYS: [Way; 3] = [Way::Labels, Way::Drain, Way::Elsewhere];
 
 pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
     let mut bed =
-        Bed::start("moves", BedOptions { nodes: 2, one_way: ONE_WAY, cluster: false }).await?;
+        Bed::start("moves", BedOptions { nodes: 2, network: Network::Links(ONE_WAY) }).await?;
     let mut seat = 0;
     Box::pin(bed.deploy_at(Some(seat))).await?;
     settle(&bed, seat).await?;

@@ -11,12 +11,14 @@ use tokio::task::JoinSet;
 use crate::faults::ledger::{CallRecord, Ledger, Outcome, Rule, judge};
 use crate::faults::phases::Latency;
 use crate::faults::report::Row;
-use crate::faults::{Bed, BedOptions, Context, Mix, Plan, limits};
+use crate::faults::{Bed, BedOptions, Context, Mix, Network, Plan, limits};
 use crate::processor;
 use crate::report::quantile;
 
 /// How long each rate is held, in minutes.
-const HELD_MIN: f64 = 0.25;
+const HELD_MIN: f64 = 2.0;
+/// Longest time for which what they are compared with is measured.
+const COMPARED_MAX: Duration = Duration::from_secs(30);
 /// Load, as multiples of the peak.
 const FACTORS: [f64; 2] = [2.0, 5.0];
 /// Processor time that one call takes.
@@ -32,12 +34,13 @@ const REJECTION_MS: f64 = 10.0;
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
-    let options = BedOptions { nodes: 1, one_way: Duration::ZERO, cluster: false };
+    let options = BedOptions { nodes: 1, network: Network::Straight };
     let mut bed = Bed::start("overload", options).await?;
     let _apart = Apart::begin(&mut bed)?;
     let steps = steps_for(&mut bed).await?;
     let held = context.time(HELD_MIN);
-    let peak = peak(&bed, steps, held).await?;
+    let compared = held.min(COMPARED_MAX);
+    let peak = peak(&bed, steps, compared).await?;
     (context.say)(&format!("overload: {steps} steps a call, peak {peak:.0} calls/s"));
     let plan = |name: &str, rate_per_s| Plan {
         steps,
@@ -47,7 +50,7 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
         timeout: CALL_TIMEOUT,
         ..Plan::new(context.seed_of(name), Mix::Plain)
     };
-    let quiet = hold(&context, &bed, plan("overload quiet", peak * QUIET_SHARE), held).await?;
+    let quiet = hold(&context, &bed, plan("overload quiet", peak * QUIET_SHARE), compared).await?;
     let quiet = Latency::of(&quiet.calls, 0, u64::MAX);
     let mut rows = Vec::new();
     for factor in FACTORS {

@@ -11,7 +11,7 @@ use crate::faults::ledger::{CallRecord, Execution, Rule};
 use crate::faults::phases::Strikes;
 use crate::faults::report::Row;
 use crate::faults::ways::Way;
-use crate::faults::{Bed, BedOptions, Context, Mix, OpenLoad, Plan};
+use crate::faults::{Bed, BedOptions, Context, Mix, Network, OpenLoad, Plan};
 
 const ROUNDS: u64 = 50;
 const ONE_WAY: Duration = Duration::from_millis(1);
@@ -72,7 +72,7 @@ impl Span {
 }
 
 pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
-    let options = BedOptions { nodes: 2, one_way: ONE_WAY, cluster: false };
+    let options = BedOptions { nodes: 2, network: Network::Links(ONE_WAY) };
     let mut bed = Bed::start("partition", options).await?;
     let mut random = context.random("partition");
     let seed = context.seed_of("partition calls");

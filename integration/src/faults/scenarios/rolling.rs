@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use crate::faults::ledger::Rule;
 use crate::faults::report::Row;
-use crate::faults::{Bed, BedOptions, Context, Mix, Plan};
+use crate::faults::{Bed, BedOptions, Context, Mix, Network, Plan};
 
 const ROUNDS: u64 = 20;
 const NODES: usize = 3;
 const ONE_WAY: Duration = Duration::from_millis(2);
 
 pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
-    let options = BedOptions { nodes: NODES, one_way: ONE_WAY, cluster: false };
+    let options = BedOptions { nodes: NODES, network: Network::Links(ONE_WAY) };
     let mut bed = Bed::start("rolling", options).await?;
     let load = bed.load(Plan::new(context.seed_of("rolling calls"), Mix::Plain));
     context.pause(context.quiet).await;

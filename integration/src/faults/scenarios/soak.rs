@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::faults::ledger::Rule;
 use crate::faults::processes::{Held, slope_mib_h};
 use crate::faults::report::Row;
-use crate::faults::{Bed, BedOptions, Context, Mix, OpenLoad, Plan};
+use crate::faults::{Bed, BedOptions, Context, Mix, Network, OpenLoad, Plan};
 use crate::report::median;
 
 const MINUTES: f64 = 30.0;
@@ -22,7 +22,7 @@ const WARM_UP: f64 = 0.25;
 const ENDS: usize = 10;
 
 pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
-    let options = BedOptions { nodes: NODES, one_way: Duration::ZERO, cluster: false };
+    let options = BedOptions { nodes: NODES, network: Network::Links(Duration::ZERO) };
     let mut bed = Bed::start("soak", options).await?;
     let seed = context.seed_of("soak calls");
     let plan = Plan { impatient_every: IMPATIENT_EVERY, ..Plan::new(seed, Mix::Plain) };

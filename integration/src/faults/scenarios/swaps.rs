@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::faults::ledger::Rule;
 use crate::faults::report::Row;
-use crate::faults::{Bed, BedOptions, Context, Mix, Plan};
+use crate::faults::{Bed, BedOptions, Context, Mix, Network, Plan};
 use crate::report::quantile;
 
 const ROUNDS: u64 = 1_000;
@@ -29,7 +29,8 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
 }
 
 async fn at(context: &Context, name: &str, one_way: Duration) -> anyhow::Result<Row> {
-    let mut bed = Bed::start("swaps", BedOptions { nodes: 1, one_way, cluster: false }).await?;
+    let mut bed =
+        Bed::start("swaps", BedOptions { nodes: 1, network: Network::Links(one_way) }).await?;
     let load = bed.load(Plan::new(context.seed_of(name), Mix::Plain));
     context.pause(context.quiet).await;
 

@@ -139,8 +139,9 @@ fn an_answer_that_comes_late_counts() {
     let turn = looks.turn(TICK + ANSWER_WITHIN, |_| true);
     assert_eq!(turn.verdicts, [(7, Verdict::Another)]);
     looks.answered(first, &told(&holder, &[0]));
-    let Turn { questions, .. } = looks.turn(TICK + ASKED_AGAIN, |_| true);
-    assert_eq!(questions[0].whom.as_ref(), Some(&holder));
+    let Turn { questions, .. } = looks.turn(TICK + 2 * ASKED_AGAIN, |_| true);
+    let asked = |question: &Question| question.whom.as_ref() == Some(&holder);
+    assert!(questions.iter().any(|question| asked(question) && question.calls == [7]));
 }
 
 #[test]

@@ -24,7 +24,7 @@ use crate::faults::ledger::{CallRecord, Rule};
 use crate::faults::phases::Strikes;
 use crate::faults::report::Row;
 use crate::faults::ways::Way;
-use crate::faults::{Bed, BedOptions, Context, Mix, OpenLoad, Plan};
+use crate::faults::{Bed, BedOptions, Context, Mix, Network, OpenLoad, Plan};
 use crate::harness::{NatsCluster, wait_for};
 use crate::proxy::FaultProxy;
 use crate::testbed::SOON;
@@ -72,7 +72,7 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
 }
 
 async fn strike(context: &Context, fault: Fault, name: &str, rounds: u64) -> anyhow::Result<Row> {
-    let options = BedOptions { nodes: 2, one_way: Duration::ZERO, cluster: true };
+    let options = BedOptions { nodes: 2, network: Network::Cluster };
     let mut bed = Bed::start("brokers", options).await?;
     let mut random = context.random(name);
     let load = bed.load(Plan::new(context.seed_of(name), Mix::Both));
