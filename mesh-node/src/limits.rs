@@ -19,8 +19,6 @@ pub const COMPUTE_BURST_MS: u64 = 100;
 pub const COMPUTE_SHED_MS: u64 = 1_000;
 /// Time after which a call that computes lets others have its processor.
 pub const COMPUTE_TURN_MS: u64 = 10;
-/// How much nicer the threads that compute are than those that read and answer messages.
-pub const COMPUTE_NICE: i32 = 5;
 /// Calls of all actors that may wait for a processor.
 pub const COMPUTE_WAITING_MAX: usize = 4_096;
 /// Payloads by reference that are held in memory at once; further calls that bring one wait.

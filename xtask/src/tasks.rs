@@ -12,6 +12,9 @@ use crate::wasm;
 /// stays out: it is built without optimisation, so that it starts soon.
 const WORKSPACE: [&str; 3] = ["--workspace", "--exclude", "xtask"];
 
+/// How tests are built, and so what is checked before: they share what runs in the compiler.
+const TESTED: [&str; 2] = ["--profile", "tested"];
+
 /// Tests about times, or about what a node can bear: `integration/tests/alone/`.
 const ALONE: &str = "alone::";
 
@@ -54,7 +57,7 @@ pub fn test() -> anyhow::Result<()> {
     let mut test = |name: &str, at_once: &str, which: &[&str]| {
         steps.step(name, || {
             let mut test = cargo(&root());
-            test.args(["test", "--release", "--no-fail-fast"]).args(WORKSPACE).args(which);
+            test.arg("test").args(TESTED).arg("--no-fail-fast").args(WORKSPACE).args(which);
             run(with(test.env("RUST_TEST_THREADS", at_once), &tools))
         })
     };
@@ -86,7 +89,7 @@ pub fn demo(stay: bool) -> anyhow::Result<()> {
 pub fn bench(options: &[String]) -> anyhow::Result<()> {
     let mut steps = Steps::new();
     let tools = prepare(&mut steps)?;
-    build(&mut steps)?;
+    build_programs(&mut steps)?;
     steps.step("bench: parts", || {
         let echo = root().join("target/actors/echo.wasm");
         let mut bench = cargo(&root());
@@ -164,18 +167,19 @@ fn check(steps: &mut Steps) -> anyhow::Result<()> {
             run(cargo(folder).args(["fmt", "--all", "--check"]))
         })?;
         steps.step(&format!("lint: clippy, {name}"), || {
-            // As optimised as what is built next, so that both share what runs in the compiler.
-            let lint = ["clippy", "--release", "--workspace", "--all-targets"];
-            run(cargo(folder).args(lint).args(["--", "--deny", "warnings"]))
+            let profile: &[&str] = if folder == &actors { &["--release"] } else { &TESTED };
+            let all = ["--workspace", "--all-targets", "--", "--deny", "warnings"];
+            run(cargo(folder).arg("clippy").args(profile).args(all))
         })?;
     }
     Ok(())
 }
 
-/// Builds all, tests included.
+/// Builds all but the benches.
 fn build(steps: &mut Steps) -> anyhow::Result<()> {
     steps.step("build: programs and tests", || {
-        run(cargo(&root()).args(["build", "--release"]).args(WORKSPACE).arg("--all-targets"))
+        let targets = ["--lib", "--bins", "--examples", "--tests"];
+        run(cargo(&root()).arg("build").args(TESTED).args(WORKSPACE).args(targets))
     })
 }
 

@@ -46,7 +46,6 @@ impl Compute {
         let runtime = Builder::new_multi_thread()
             .worker_threads(processors)
             .thread_name("mesh-compute")
-            .on_thread_start(make_way)
             .enable_all()
             .build()?;
         let queue = Arc::new(Mutex::new(RunQueue::new(processors)));
@@ -90,22 +89,6 @@ impl Drop for Compute {
         if let Some(runtime) = self.runtime.take() {
             // Nobody waits for what runs any more, and a wait is not allowed everywhere.
             runtime.shutdown_background();
-        }
-    }
-}
-
-/// Has the threads that read and answer messages go first: those need a processor for microseconds,
-/// and whoever is refused by them should know it at once.
-fn make_way() {
-    // Only Linux has a priority for each thread; elsewhere this would be that of the whole process.
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::process::{getpriority_process, setpriority_process};
-        // `None` is the thread that asks.
-        let lowered = getpriority_process(None)
-            .and_then(|nice| setpriority_process(None, nice + limits::COMPUTE_NICE));
-        if let Err(error) = lowered {
-            tracing::debug!(%error, "a thread that computes has the priority of all others");
         }
     }
 }

@@ -10,6 +10,8 @@ use crate::report::quantile;
 const ROUNDS: u64 = 1_000;
 /// Delays of every link, one way, in microseconds.
 const ONE_WAY_US: [u64; 4] = [0, 500, 2_000, 20_000];
+/// Mean rate of calls: a million in a whole run.
+const RATE_PER_S: f64 = 700.0;
 /// Under swaps the p99 is at most so many times that of quiet.
 const P99_FACTOR: f64 = 2.0;
 
@@ -31,7 +33,8 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
 async fn at(context: &Context, name: &str, one_way: Duration) -> anyhow::Result<Row> {
     let mut bed =
         Bed::start("swaps", BedOptions { nodes: 1, network: Network::Links(one_way) }).await?;
-    let load = bed.load(Plan::new(context.seed_of(name), Mix::Plain));
+    let plan = Plan::new(context.seed_of(name), Mix::Plain);
+    let load = bed.load(Plan { rate_per_s: RATE_PER_S, ..plan });
     context.pause(context.quiet).await;
 
     let (rounds, begun, mut swaps_ms) = (context.rounds(ROUNDS), load.now_us(), Vec::new());
