@@ -1,5 +1,6 @@
 //! Every scenario of the fault bench, cut short: it runs, its ledger adds up, and it meets the
-//! goals that do not depend on how busy this machine is. `cargo xtask faults` runs them whole.
+//! goals that do not depend on how busy this machine is. `cargo xtask faults` runs them whole. Those whose goals
+//! are about what happens within a time are in `alone/faults.rs`.
 
 use std::time::Duration;
 

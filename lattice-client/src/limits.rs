@@ -49,6 +49,7 @@ pub const LOOK_AFTER_MS: u64 = 150;
 pub const LOOK_INTERVAL_MS: u64 = 100;
 /// Time that answers to a question have before conclusions are drawn.
 pub const LOOK_WAIT_MS: u64 = 100;
+const _: () = assert!(LOOK_WAIT_MS <= LOOK_INTERVAL_MS, "a look is over before the next begins");
 /// Shortest time between two rounds of questions, each of all calls that are due.
 pub const LOOK_TICK_MS: u64 = 25;
 /// Shortest time between two questions to everybody.
@@ -61,10 +62,9 @@ pub const LOOK_ANSWERS_KEPT_MS: u64 = 2_000;
 pub const LOOK_PROBES_MAX: usize = 100;
 /// Calls that one round is about.
 pub const LOOK_TURN_CALLS_MAX: usize = 5_000;
-/// Looks in a row after which a call that nobody has is given up.
+/// Looks in a row after which a call is given up that nobody has, or whose holder is not there.
 pub const LOOKS_UNCLAIMED: u32 = 3;
-/// Looks in a row after which a call is given up that its holder has no more, or whose holder is not
-/// there.
+/// Looks in a row after which a call is given up that its holder has no more.
 pub const LOOKS_LOST: u32 = 2;
 /// Attempts to watch that may wait to be taken up.
 pub const WATCHED_QUEUE_CAPACITY: usize = 4_096;

@@ -17,6 +17,7 @@
 mod actor_host;
 mod call_host;
 pub mod cli;
+mod compile_pool;
 mod compute;
 mod control;
 pub mod decide;

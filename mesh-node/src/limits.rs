@@ -17,6 +17,9 @@ pub const COMPUTE_WAIT_TARGET_MS: u64 = 5;
 pub const COMPUTE_BURST_MS: u64 = 100;
 /// How long none must have been refused for the next burst to be one.
 pub const COMPUTE_SHED_MS: u64 = 1_000;
+/// How long a refusal waits for others, so that they are told together: telling each by itself would take the
+/// processor from what computes.
+pub const COMPUTE_REFUSAL_MS: u64 = 1;
 /// Time after which a call that computes lets others have its processor.
 pub const COMPUTE_TURN_MS: u64 = 10;
 /// Calls of all actors that may wait for a processor.
@@ -40,6 +43,8 @@ pub const HEALTH_REQUEST_BYTES_MAX: usize = 16 * 1024;
 pub const HEALTH_ACCEPT_PAUSE_MS: u64 = 100;
 /// Modules that are compiled at once.
 pub const COMPILATIONS_MAX: usize = 2;
+/// How much nicer the threads that compile are than those that serve.
+pub const COMPILE_NICE: i32 = 10;
 /// Modules that are fetched at once, or wait fetched to be compiled.
 pub const FETCHES_MAX: usize = 8;
 /// Time that a module's fetch may take.

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 
 use crate::actor_host::{Admission, Revision};
 use crate::call_host::log_line;
+use crate::compile_pool::CompilePool;
 use crate::limits;
 use crate::older;
 use crate::refusal::Refused;
@@ -33,6 +34,7 @@ struct Inner {
     registry: Registry,
     fetches: Semaphore,
     compilations: Semaphore,
+    pool: CompilePool,
     /// What was compiled last, newest at the back.
     compiled: Mutex<VecDeque<Arc<Compiled>>>,
 }
@@ -54,12 +56,13 @@ impl Compiled {
 }
 
 impl Loader {
-    pub fn new(engine: Engine, registry: Registry) -> Self {
+    pub fn new(engine: Engine, registry: Registry, pool: CompilePool) -> Self {
         let inner = Inner {
             engine,
             registry,
             fetches: Semaphore::new(limits::FETCHES_MAX),
             compilations: Semaphore::new(limits::COMPILATIONS_MAX),
+            pool,
             compiled: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
@@ -122,16 +125,15 @@ impl Loader {
             warm_instances_max: limits::WARM_INSTANCES_MAX,
         };
         let wanted = record.clone();
-        let compile = tokio::task::spawn_blocking(move || {
+        let compile = self.inner.pool.run(move || {
             let module = claims::verify(&bytes, now_s())?;
             agree(&wanted, &module)?;
             let actor =
                 engine.compile(&module, options).map_err(|error| Refused::unusable(&error))?;
             Ok::<_, Refused>((module, actor))
         });
-        let (module, actor) = compile
-            .await
-            .map_err(|error| Refused::passing(format!("the compilation ended early: {error}")))??;
+        let (module, actor) =
+            compile.await.map_err(|error| Refused::passing(error.to_string()))??;
         drop(place);
         let probe =
             Arc::new(ProbeHost { name: record.name.to_string(), revision: record.revision });

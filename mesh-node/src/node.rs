@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::compile_pool::CompilePool;
 use crate::compute::Compute;
 use crate::control::{self, Order};
 use crate::health::HealthServer;
@@ -173,7 +174,7 @@ impl Node {
             options.traced,
             Compute::start()?,
         ));
-        let loader = Loader::new(engine, registry.clone());
+        let loader = Loader::new(engine, registry.clone(), CompilePool::start()?);
         // The links that the registry tells of must find their providers.
         shared.set_providers(providers::start(&shared, &options.providers).await?);
         let (order, orders) = mpsc::channel(4);

@@ -12,6 +12,8 @@ pub const DEPLOY_WAIT_MS: u64 = 60_000;
 pub const PING_TIMEOUT_MS: u64 = 2_000;
 /// Pause between two such questions.
 pub const PING_PAUSE_MS: u64 = 50;
+/// Pause between two questions to every node whether it serves the new record.
+pub const SERVING_ASK_INTERVAL_MS: u64 = 250;
 /// Time in which every node has stopped to serve what was undeployed.
 pub const UNDEPLOY_WAIT_MS: u64 = 15_000;
 /// Time in which every node has stopped to serve what was revoked.

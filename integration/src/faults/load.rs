@@ -250,7 +250,7 @@ impl Caller {
 }
 
 /// Calls by one request, whatever comes of it.
-async fn call_once(lattice: &Lattice, call: &Call) -> Result<Answer, Error> {
+pub(super) async fn call_once(lattice: &Lattice, call: &Call) -> Result<Answer, Error> {
     let broken = |what: String| Error::started(ErrorCode::Internal, what);
     let mut invocation = Invocation::new(
         InvocationId::generate(),

@@ -130,7 +130,8 @@ fn built(name: &str, variable: &str) -> anyhow::Result<PathBuf> {
     if folder.ends_with("deps") {
         folder = folder.parent().unwrap_or(folder);
     }
-    existing(folder.join(name), &format!("run `cargo build --release -p {name}`"))
+    let profile = folder.file_name().unwrap_or_default().display();
+    existing(folder.join(name), &format!("run `cargo build --profile {profile} -p {name}`"))
 }
 
 fn existing(path: PathBuf, hint: &str) -> anyhow::Result<PathBuf> {

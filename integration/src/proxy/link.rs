@@ -148,10 +148,13 @@ async fn wait_until(departs: Instant) {
         return;
     }
     if left > PRECISE_MAX {
-        return sleep_until(departs).await;
+        sleep_until(departs - PRECISE_MAX / 2).await;
     }
     // It fails only when the runtime ends, and this with it.
-    let _ = tokio::task::spawn_blocking(move || std::thread::sleep(left)).await;
+    let _ = tokio::task::spawn_blocking(move || {
+        std::thread::sleep(departs.saturating_duration_since(Instant::now()));
+    })
+    .await;
 }
 
 async fn receive(from: &mut OwnedReadHalf, under_way: mpsc::Sender<Arrived>) {

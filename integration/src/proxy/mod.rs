@@ -23,7 +23,7 @@ pub use conditions::{Cut, Direction, Flow};
 const READ_BYTES: usize = 64 * 1024;
 /// Reads of one direction that may be under way; then the sender waits.
 const UNDER_WAY_MAX: usize = 4_096;
-/// Delays up to this are kept to a fraction of a millisecond, by a thread that sleeps.
+/// The last part of a delay is kept to a fraction of a millisecond, by a thread that sleeps: at most so much.
 const PRECISE_MAX: Duration = Duration::from_millis(5);
 
 /// A proxy that runs until it is dropped.

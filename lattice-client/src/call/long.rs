@@ -36,23 +36,23 @@ enum Event {
 }
 
 impl Lattice {
-    /// Goes on with a call whose first attempt has begun, under the token `token`.
+    /// Goes on with a call whose first attempt has begun.
     pub(super) async fn call_long(
         &self,
         request: &Request<'_>,
         mut attempts: Attempts,
         mut paced: Paced,
-        mut token: u64,
+        begun: Live,
         first: Running<'_>,
     ) -> Result<Answer, Error> {
         let Request { call, started, .. } = request;
         let look_after = Duration::from_millis(limits::LOOK_AFTER_MS);
         let (sender, mut verdicts) = mpsc::channel(limits::VERDICTS_CAPACITY);
         let mut running = FuturesUnordered::new();
-        let number = attempts.made();
-        running.push(numbered(number, first));
+        running.push(numbered(begun.number, first));
         // Attempts that are waited for, and when looks for the newest begin.
-        let mut live = vec![Live { number, token }];
+        let mut token = begun.token;
+        let mut live = vec![begun];
         let mut look_at = Some(look_after);
         let mut all_gone = pin!(self.all_gone(request, *started));
         loop {
@@ -64,9 +64,11 @@ impl Lattice {
                 () = &mut all_gone => Event::AllGone,
                 () = tokio::time::sleep_until((*started + next).into()) => Event::Clock,
             };
-            if let Event::Ended(_, outcome) = &event {
+            if let Event::Ended(number, outcome) = &event
+                && let Some(one) = live.iter().find(|one| one.number == *number)
+            {
                 let busy = matches!(outcome, Err(attempt) if attempt.is_busy());
-                self.paces().told(&call.target, busy);
+                self.paces().told(&call.target, one.began, busy);
             }
             let elapsed = started.elapsed();
             let (jitter, retries) = (rand::random::<f64>(), self.retries());
@@ -131,11 +133,12 @@ impl Lattice {
                     let entered = self.paces().enter(&call.target, deadline).await;
                     paced = entered.ok_or_else(|| attempts.told(held_back()))?;
                 }
-                let slice = attempts.begin(started.elapsed());
+                let began = Instant::now();
+                let slice = attempts.begin(began.saturating_duration_since(*started));
                 token = self.mux().token();
                 // What was found out before it began says nothing of it.
-                all_gone.set(self.all_gone(request, Instant::now()));
-                live.push(Live { number: attempts.made(), token });
+                all_gone.set(self.all_gone(request, began));
+                live.push(Live { number: attempts.made(), token, began });
                 look_at = Some(elapsed + look_after);
                 let attempt = self.attempt(request, token, slice);
                 running.push(numbered(attempts.made(), Box::pin(attempt)));
@@ -159,10 +162,11 @@ impl Lattice {
 }
 
 /// An attempt that is waited for.
-struct Live {
-    number: u32,
+pub(super) struct Live {
+    pub number: u32,
     /// Under which its reply is.
-    token: u64,
+    pub token: u64,
+    pub began: Instant,
 }
 
 async fn numbered(number: u32, attempt: Running<'_>) -> (u32, Result<Answer, Attempt>) {

@@ -107,7 +107,8 @@ impl<W: Clone> Looks<W> {
             let token = usize::try_from(*at).ok().and_then(|at| asked.calls.get(at));
             if let Some(entry) = token.and_then(|token| self.calls.get_mut(token)) {
                 entry.watch.claimed(&told.node);
-                entry.claimed_in = Some(number);
+                // Answers may overtake each other.
+                entry.claimed_in = entry.claimed_in.max(Some(number));
             }
         }
     }

@@ -22,7 +22,7 @@ use lattice_protocol::{
 
 use attempts::{Attempts, Slice};
 pub(crate) use gone::LastLook;
-use long::Running;
+use long::{Live, Running};
 pub(crate) use looker::{Looker, Watching, watching};
 pub(crate) use pace::Paces;
 pub use retry::RetryBudget;
@@ -169,20 +169,22 @@ impl Lattice {
         let unserved = started.elapsed() + self.served().patience(&call.target);
         let idempotent = call.idempotent;
         let mut attempts = Attempts::new(Policy { idempotent, timeout, unserved });
-        let slice = attempts.begin(started.elapsed());
+        let began = started.elapsed();
+        let slice = attempts.begin(began);
         let token = self.mux().token();
         let mut first = pin!(self.attempt(&request, token, slice));
         // Most calls end here; what others need is made when they do.
         let soon = slice.wait.min(Duration::from_millis(limits::LOOK_AFTER_MS));
         let first: Running<'_> = match tokio::time::timeout(soon, first.as_mut()).await {
             Ok(Ok(answer)) => {
-                self.paces().told(&call.target, false);
+                self.paces().told(&call.target, started + began, false);
                 return Ok(Answer { attempts: 1, ..answer });
             }
             Ok(failed) => Box::pin(std::future::ready(failed)),
             Err(_) => Box::pin(first),
         };
-        Box::pin(self.call_long(&request, attempts, paced, token, first)).await
+        let live = Live { number: attempts.made(), token, began: started + began };
+        Box::pin(self.call_long(&request, attempts, paced, live, first)).await
     }
 
     async fn attempt(

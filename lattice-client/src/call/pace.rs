@@ -21,8 +21,8 @@ struct Window {
     size: usize,
     /// Answers since it changed last.
     answered: usize,
-    /// What was under way when it shrank and has not come back: it was sent too soon to tell anything new.
-    settling: usize,
+    /// When it shrank last. What began before tells nothing new, however much of it there is.
+    shrunk: Instant,
     busy: Instant,
 }
 
@@ -37,26 +37,26 @@ enum Change {
 
 impl Window {
     fn new(now: Instant) -> Self {
-        let size = limits::PACE_FIRST;
-        Self { size, answered: 0, settling: size, busy: now }
+        Self { size: limits::PACE_FIRST, answered: 0, shrunk: now, busy: now }
     }
 
-    /// The target was busy.
-    fn busy(&mut self, now: Instant) -> Change {
+    /// The target was busy for an attempt that began at `begun`.
+    fn busy(&mut self, begun: Instant, now: Instant) -> Change {
         self.busy = now;
-        self.answered = 0;
-        if self.settles() || self.size <= 1 {
+        if begun <= self.shrunk || self.size <= 1 {
             return Change::Stays;
         }
         let less = (self.size / 4).max(1);
-        self.settling = self.size - 1;
         self.size -= less;
+        self.answered = 0;
+        self.shrunk = now;
         Change::Shrinks(less)
     }
 
-    /// The target answered.
-    fn answered(&mut self) -> Change {
-        if self.settles() {
+    /// The target answered an attempt that began at `begun`; `full` says whether as many are under way as may be.
+    fn answered(&mut self, begun: Instant, full: bool) -> Change {
+        // Where fewer are, nobody knows whether more would be answered.
+        if begun <= self.shrunk || !full {
             return Change::Stays;
         }
         self.answered += 1;
@@ -66,13 +66,6 @@ impl Window {
         self.answered = 0;
         self.size += 1;
         Change::Grows
-    }
-
-    /// Returns whether what has come back was under way when it shrank.
-    fn settles(&mut self) -> bool {
-        let settles = self.settling > 0;
-        self.settling = self.settling.saturating_sub(1);
-        settles
     }
 
     fn is_over(&self, now: Instant) -> bool {
@@ -164,8 +157,8 @@ impl Paces {
         }
     }
 
-    /// Takes in whether `target` was busy.
-    pub(super) fn told(&self, target: &TargetKey, busy: bool) {
+    /// Takes in whether `target` was busy for an attempt that began at `begun`.
+    pub(super) fn told(&self, target: &TargetKey, begun: Instant, busy: bool) {
         let pace = self.of(target);
         if pace.is_none() && !busy {
             return;
@@ -179,8 +172,12 @@ impl Paces {
             }
             return;
         };
+        let full = pace.places.available_permits() == 0;
         let mut window = pace.window();
-        let change = if busy { window.busy(now) } else { window.answered() };
+        let change = match busy {
+            true => window.busy(begun, now),
+            false => window.answered(begun, full),
+        };
         let over = window.is_over(now);
         drop(window);
         pace.apply(&change);
@@ -215,70 +212,97 @@ impl Paces {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use futures_util::poll;
     use lattice_protocol::keys::ActorKey;
 
     use super::*;
 
+    const MS: Duration = Duration::from_millis(1);
+
     #[test]
     fn a_window_shrinks_once_for_what_was_under_way_together_and_never_closes() {
         let begun = Instant::now();
         let mut window = Window::new(begun);
-        for _ in 0..limits::PACE_FIRST {
-            assert_eq!(window.busy(begun), Change::Stays);
+        for _ in 0..10_000 {
+            assert_eq!(window.busy(begun, begun + MS), Change::Stays, "however many left at once");
         }
-        assert_eq!(window.busy(begun), Change::Shrinks(limits::PACE_FIRST / 4));
-        for _ in 1..limits::PACE_FIRST {
-            assert_eq!(window.busy(begun), Change::Stays);
+        let quarter = Change::Shrinks(limits::PACE_FIRST / 4);
+        assert_eq!(window.busy(begun + MS, begun + 3 * MS), quarter);
+        for _ in 0..10_000 {
+            assert_eq!(window.busy(begun + 2 * MS, begun + 4 * MS), Change::Stays);
         }
-        assert_ne!(window.busy(begun), Change::Stays);
-        for _ in 0..1_000 {
-            window.busy(begun);
+        for ms in 4..100 {
+            window.busy(begun + ms * MS, begun + (ms + 1) * MS);
         }
         assert_eq!(window.size, 1);
     }
 
     #[test]
-    fn a_window_grows_by_one_for_twice_as_many_answers_as_it_is_wide_and_is_forgotten_in_the_end() {
+    fn a_window_grows_where_it_is_full_and_is_forgotten_in_the_end() {
         let begun = Instant::now();
-        let mut window = Window::new(begun);
-        for _ in 1..limits::PACE_FIRST * (1 + limits::PACE_GROWS_AFTER) {
-            assert_eq!(window.answered(), Change::Stays);
+        let (mut window, later) = (Window::new(begun), begun + MS);
+        for _ in 0..1_000 {
+            assert_eq!(window.answered(later, false), Change::Stays);
+            assert_eq!(window.answered(begun, true), Change::Stays, "it began before");
         }
-        assert_eq!(window.answered(), Change::Grows);
+        for _ in 1..limits::PACE_FIRST * limits::PACE_GROWS_AFTER {
+            assert_eq!(window.answered(later, true), Change::Stays);
+        }
+        assert_eq!(window.answered(later, true), Change::Grows);
         assert!(!window.is_over(begun));
         assert!(window.is_over(begun + Duration::from_millis(limits::PACE_FORGET_MS + 1)));
     }
 
     /// Refusals cost retries, and calls earn one in [`limits::CALLS_PER_RETRY`]: callers without number who all
-    /// wait for their answers must not use them up.
+    /// wait for their answers must not use them up, however long the way.
     #[test]
     fn a_standing_load_is_refused_less_often_than_its_calls_earn_retries() {
         // A call takes 1 ms; what would be the sixth to wait is refused.
-        let begun = Instant::now();
-        let mut window = Window::new(begun);
-        let (mut waiting, mut idle, mut answered, mut refused) = (0usize, 0, 0, 0);
-        for ms in 0..20_000u64 {
-            let now = begun + Duration::from_millis(ms);
-            if waiting == 0 {
-                idle += 1;
-            } else {
-                waiting -= 1;
-                answered += 1;
-                window.answered();
-            }
-            while waiting < window.size {
-                if waiting == 5 {
-                    refused += 1;
-                    window.busy(now);
-                    // It pauses.
-                    break;
+        for way_ms in [0, 5, 20] {
+            let base = Instant::now();
+            let at = |ms: u64| base + Duration::from_millis(ms);
+            let mut window = Window::new(base);
+            // What arrives when, what waits, and what is told when: each with when it began.
+            let (mut arrives, mut waits, mut told) =
+                (VecDeque::new(), VecDeque::new(), VecDeque::new());
+            let (mut idle, mut answered, mut refused, mut out) = (0, 0i64, 0i64, 0);
+            for ms in 0..20_000u64 {
+                if let Some(begun) = waits.pop_front() {
+                    told.push_back((ms + way_ms, begun, false));
+                } else {
+                    idle += 1;
                 }
-                waiting += 1;
+                while arrives.front().is_some_and(|(due, _)| *due <= ms) {
+                    let (_, begun) = arrives.pop_front().unwrap();
+                    match waits.len() {
+                        0..5 => waits.push_back(begun),
+                        _ => told.push_back((ms + way_ms, begun, true)),
+                    }
+                }
+                while told.front().is_some_and(|(due, ..)| *due <= ms) {
+                    let (_, begun, busy) = told.pop_front().unwrap();
+                    out -= 1;
+                    if busy {
+                        refused += 1;
+                        window.busy(at(begun), at(ms));
+                    } else {
+                        answered += 1;
+                        window.answered(at(begun), true);
+                    }
+                }
+                while out < window.size {
+                    out += 1;
+                    arrives.push_back((ms + way_ms, ms));
+                }
             }
+            assert!(refused > 0 && idle < 4_000, "{way_ms} ms: {idle} ms idle, {refused} refused");
+            assert!(
+                refused * limits::CALLS_PER_RETRY < answered,
+                "{way_ms} ms: {refused} of {answered}"
+            );
         }
-        assert!(idle < 20, "{idle} ms");
-        assert!(refused * 2 * limits::CALLS_PER_RETRY < answered, "{refused} of {answered}");
     }
 
     #[tokio::test]
@@ -287,7 +311,7 @@ mod tests {
         let [target, other]: [TargetKey; 2] =
             std::array::from_fn(|_| ActorKey::generate().unwrap().0.into());
         let far = Instant::now() + Duration::from_secs(60);
-        paces.told(&target, true);
+        paces.told(&target, Instant::now(), true);
         let mut under_way = Vec::new();
         for _ in 0..limits::PACE_FIRST {
             under_way.push(paces.enter(&target, far).await.unwrap());
@@ -296,11 +320,9 @@ mod tests {
         assert!(poll!(next.as_mut()).is_pending());
         assert!(paces.enter(&other, far).await.is_some());
         assert!(paces.enter(&target, Instant::now()).await.is_none(), "its time is over");
-        // What comes after those that were refused with the first tells something new: a quarter of those that
-        // end make no room.
-        for _ in 0..=limits::PACE_FIRST {
-            paces.told(&target, true);
-        }
+        // What began since was refused too: a quarter of those that end make no room.
+        let since = Instant::now();
+        paces.told(&target, since, true);
         under_way.truncate(limits::PACE_FIRST - limits::PACE_FIRST / 4);
         assert!(poll!(next.as_mut()).is_pending());
         under_way.pop();

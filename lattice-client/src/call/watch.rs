@@ -85,7 +85,8 @@ impl<N: Clone + PartialEq> Watch<N> {
             Seen::Unread if !held => return Verdict::Wait,
             // The answer is on its way, most likely.
             Seen::Nobody | Seen::Unread if held => (limits::LOOKS_LOST, Verdict::Wait),
-            Seen::NoResponders => (limits::LOOKS_LOST, Verdict::Another),
+            // It may be on its way to another server.
+            Seen::NoResponders => (limits::LOOKS_UNCLAIMED, Verdict::Another),
             Seen::Nobody | Seen::Unread => (limits::LOOKS_UNCLAIMED, Verdict::Another),
         };
         self.missed += 1;
@@ -134,11 +135,11 @@ mod tests {
 
     #[test]
     fn whose_holder_is_not_there_is_gone() {
-        let looks = [NoResponders, NoResponders];
-        assert_eq!(verdicts(&mut held(of_actor()), &looks), [Another, Gone]);
-        assert_eq!(verdicts(&mut of_actor(), &looks), [Another, Gone]);
+        let looks = [NoResponders; 3];
+        assert_eq!(verdicts(&mut held(of_actor()), &looks), [Another, Another, Gone]);
+        assert_eq!(verdicts(&mut of_actor(), &looks), [Another, Another, Gone]);
         let provider = Watch::new(&ProviderKey::generate().unwrap().0.into());
-        assert_eq!(verdicts(&mut held(provider), &looks), [Another, Gone]);
+        assert_eq!(verdicts(&mut held(provider), &looks), [Another, Another, Gone]);
     }
 
     #[test]

@@ -156,8 +156,8 @@ pub(super) async fn write(
     Ok(registry.put(&RegistryKey::Actor(record.key.clone()), record, expected).await?)
 }
 
-/// Waits until a node answers for exactly the revision of `record`, which is at `at` in the
-/// registry and has that node serve it; returns its key.
+/// Waits until calls are answered by exactly the revision of `record`, which is at `at` in the registry, and a
+/// node says that it serves it by that record; returns that node's key.
 ///
 /// # Errors
 /// [`Failure`] when none did in time, with what nodes say about it.
@@ -171,7 +171,8 @@ pub(super) async fn confirm(
     session
         .output
         .progress(&format!("waiting for a node to answer for revision {}", record.revision));
-    let mut questions = lattice.actor_questions().await?;
+    let mut serving = Serving::default();
+    let mut answered = false;
     while Instant::now() < end {
         let left = end.saturating_duration_since(Instant::now());
         let call = Call::new(record.key.clone(), reserved::PING, Vec::new())
@@ -180,8 +181,9 @@ pub(super) async fn confirm(
             .min_revision(record.revision);
         match lattice.call(call).await {
             Ok(answer) if answer.revision == Some(record.revision) => {
+                answered = true;
                 // Whoever answered may do so only until another node does.
-                if let Some(node) = serving(&mut questions, &record.key, at).await {
+                if let Some(node) = serving.look(lattice, &record.key, at).await {
                     return Ok(node.to_string());
                 }
                 continue;
@@ -200,31 +202,49 @@ pub(super) async fn confirm(
         }
         tokio::time::sleep(Duration::from_millis(limits::PING_PAUSE_MS)).await;
     }
-    let message = format!(
-        "revision {} of {} is in the registry, but no node answers for it yet",
-        record.revision, record.name
-    );
+    let what = match answered {
+        true => "only nodes answer for it that serve it until another does",
+        false => "no node answers for it yet",
+    };
+    let message =
+        format!("revision {} of {} is in the registry, but {what}", record.revision, record.name);
     Err(Failure::new(Exit::Timeout, "timeout", message)
         .hint("see what nodes say with `meshctl ls actors`"))
 }
 
-/// Returns a node that serves an actor by the record at `at`, or a later one: it has read it, and
-/// does not serve the actor only until another node does. Waits for a pause's time; what nodes say
-/// later is heard with the next question.
-async fn serving(questions: &mut ActorQuestions, key: &ActorKey, at: u64) -> Option<NodeKey> {
-    let window = Instant::now() + Duration::from_millis(limits::PING_PAUSE_MS);
-    // What can't be asked now is asked again.
-    let _ = questions.ask(std::slice::from_ref(key)).await;
-    while let Ok(heard) = timeout_at(window, questions.next()).await {
-        let Some(states) = heard else {
-            tokio::time::sleep_until(window).await;
-            break;
-        };
-        if states.serving.iter().any(|serving| serving.key == *key && serving.at >= at) {
-            return Some(states.node);
+/// Looks for a node that serves an actor by a certain record: it has read that, and does not serve the actor
+/// only until another node does.
+#[derive(Default)]
+struct Serving {
+    questions: Option<ActorQuestions>,
+    /// Nodes are not asked before.
+    next: Option<Instant>,
+}
+
+impl Serving {
+    /// Listens for [`limits::PING_PAUSE_MS`], and asks before where it is time; what nodes say later is heard
+    /// the next time. The record is at `at` in the registry, and a later one will do.
+    async fn look(&mut self, lattice: &Lattice, key: &ActorKey, at: u64) -> Option<NodeKey> {
+        let now = Instant::now();
+        let window = now + Duration::from_millis(limits::PING_PAUSE_MS);
+        // What can't be asked now is asked the next time.
+        if self.questions.is_none() {
+            self.questions = lattice.actor_questions().await.ok();
         }
+        if let Some(questions) = &mut self.questions {
+            if self.next.is_none_or(|next| next <= now) {
+                self.next = Some(now + Duration::from_millis(limits::SERVING_ASK_INTERVAL_MS));
+                let _ = questions.ask(std::slice::from_ref(key)).await;
+            }
+            while let Ok(Some(states)) = timeout_at(window, questions.next()).await {
+                if states.serving.iter().any(|one| one.key == *key && one.at >= at) {
+                    return Some(states.node);
+                }
+            }
+        }
+        tokio::time::sleep_until(window).await;
+        None
     }
-    None
 }
 
 /// Returns whether asking again is in vain.

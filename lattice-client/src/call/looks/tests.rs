@@ -139,7 +139,8 @@ fn an_answer_that_comes_late_counts() {
     let turn = looks.turn(TICK + ANSWER_WITHIN, |_| true);
     assert_eq!(turn.verdicts, [(7, Verdict::Another)]);
     looks.answered(first, &told(&holder, &[0]));
-    let Turn { questions, .. } = looks.turn(TICK + 2 * ASKED_AGAIN, |_| true);
+    let Turn { questions, verdicts } = looks.turn(TICK + 2 * ASKED_AGAIN, |_| true);
+    assert!(verdicts.iter().all(|(_, verdict)| *verdict != Verdict::Gone), "{verdicts:?}");
     let asked = |question: &Question| question.whom.as_ref() == Some(&holder);
     assert!(questions.iter().any(|question| asked(question) && question.calls == [7]));
 }
