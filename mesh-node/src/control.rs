@@ -89,7 +89,8 @@ impl ControlHandler {
         } else if !self.shared.trust.includes(&record.issuer) {
             Err(Refused::untrusted(&record.issuer))
         } else {
-            self.loader.load(&record, None).await.map(drop)
+            let before = self.shared.host(&record.key).and_then(|host| host.revision());
+            self.loader.load(&record, before.as_deref()).await.map(drop)
         };
         let answer = match outcome {
             Ok(()) => Prepared::Ready { node },

@@ -43,7 +43,7 @@ pub const HEALTH_REQUEST_BYTES_MAX: usize = 16 * 1024;
 pub const HEALTH_ACCEPT_PAUSE_MS: u64 = 100;
 /// Modules that are compiled at once.
 pub const COMPILATIONS_MAX: usize = 2;
-/// How much nicer the threads that compile are than those that serve.
+/// How much nicer the threads that compile what nobody waits for are than those that serve.
 pub const COMPILE_NICE: i32 = 10;
 /// Modules that are fetched at once, or wait fetched to be compiled.
 pub const FETCHES_MAX: usize = 8;

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 use crate::actor_host::{Admission, Revision};
 use crate::call_host::log_line;
-use crate::compile_pool::CompilePool;
+use crate::compile_pool::{CompilePool, Haste};
 use crate::limits;
 use crate::older;
 use crate::refusal::Refused;
@@ -68,14 +68,15 @@ impl Loader {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Makes the revision that `record` wants; takes the places of `before` over where their
-    /// number stays.
+    /// Makes the revision that `record` wants, in the place of `before`, which serves meanwhile; takes its places
+    /// over where their number stays.
     pub async fn load(
         &self,
         record: &ActorRecord,
         before: Option<&Revision>,
     ) -> Result<Arc<Revision>, Refused> {
-        let compiled = self.compiled(record).await?;
+        let haste = if before.is_some() { Haste::Unhurried } else { Haste::Awaited };
+        let compiled = self.compiled(record, haste).await?;
         let module = &compiled.module;
         let admission = match before {
             Some(before) if before.admission.size() == record.concurrency() => {
@@ -101,7 +102,7 @@ impl Loader {
         }))
     }
 
-    async fn compiled(&self, record: &ActorRecord) -> Result<Arc<Compiled>, Refused> {
+    async fn compiled(&self, record: &ActorRecord, haste: Haste) -> Result<Arc<Compiled>, Refused> {
         let kept = self.kept().iter().find(|compiled| compiled.fits(record)).cloned();
         if let Some(compiled) = kept {
             // Its claims may have expired since.
@@ -125,7 +126,7 @@ impl Loader {
             warm_instances_max: limits::WARM_INSTANCES_MAX,
         };
         let wanted = record.clone();
-        let compile = self.inner.pool.run(move || {
+        let compile = self.inner.pool.run(haste, move || {
             let module = claims::verify(&bytes, now_s())?;
             agree(&wanted, &module)?;
             let actor =

@@ -41,7 +41,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
     let options = BedOptions { nodes: 1, network: Network::Straight };
     let mut bed = Bed::start("overload", options).await?;
-    let _apart = Apart::begin(&mut bed)?;
+    let apart = Apart::begin(&mut bed)?;
+    renew(&mut bed, &apart).await?;
     let steps = steps_for(&mut bed).await?;
     let held = context.time(HELD_MIN);
     let compared = held.min(COMPARED_MAX);
@@ -71,7 +72,7 @@ pub(super) async fn run(context: Context) -> anyhow::Result<Vec<Row>> {
         // A machine that others use too is not always as fast: what was its peak before and after counts.
         let after = match interrupted {
             true => Ok(before),
-            false => peak_of_fresh(&mut bed, steps, compared).await,
+            false => peak_of_fresh(&mut bed, &apart, steps, compared).await,
         };
         let after = match after {
             Ok(after) => after,
@@ -146,38 +147,47 @@ fn row(name: &str, calls: &[CallRecord], peaks: [f64; 2], quiet: Latency, took: 
 }
 
 /// Returns the peak of a fresh node.
-async fn peak_of_fresh(bed: &mut Bed, steps: u32, held: Duration) -> anyhow::Result<f64> {
-    renew(bed).await?;
+async fn peak_of_fresh(
+    bed: &mut Bed,
+    apart: &Apart,
+    steps: u32,
+    held: Duration,
+) -> anyhow::Result<f64> {
+    renew(bed, apart).await?;
     peak(bed, steps, held).await
 }
 
 /// Puts a fresh node in the place of one that may still work on what nobody waits for any more.
-async fn renew(bed: &mut Bed) -> anyhow::Result<()> {
+async fn renew(bed: &mut Bed, apart: &Apart) -> anyhow::Result<()> {
     for mut before in std::mem::take(&mut bed.members) {
         before.node.process().kill()?;
     }
-    let mut next = bed.start_member(0).await?;
+    // A process has the processors of whoever starts it, and as many threads as these.
+    pin(std::process::id(), NODES_CPU)?;
+    let next = bed.start_member(0).await;
+    pin(std::process::id(), &apart.rest)?;
+    let next = next?;
     bed.wait_until_serves(&next).await?;
-    pin(next.node.process().pid(), "0")?;
     bed.members.push(next);
     Ok(())
 }
 
-/// Gives the node one processor for itself, and all others the rest, until dropped: what makes the
-/// load must not take from what is measured.
-struct Apart;
+/// The processor that the node has for itself.
+const NODES_CPU: &str = "0";
+
+/// Gives nodes that are started one processor for themselves, and all others the rest, until dropped: what makes
+/// the load must not take from what is measured.
+struct Apart {
+    rest: String,
+}
 
 impl Apart {
     fn begin(bed: &mut Bed) -> anyhow::Result<Self> {
         let cpus = cpus()?;
         ensure!(cpus >= 2, "a node and its load need a processor each");
-        let rest = format!("1-{}", cpus - 1);
-        let apart = Self;
-        for member in &mut bed.members {
-            pin(member.node.process().pid(), "0")?;
-        }
+        let apart = Self { rest: format!("1-{}", cpus - 1) };
         for pid in bed.server_pids()?.into_iter().chain([std::process::id()]) {
-            pin(pid, &rest)?;
+            pin(pid, &apart.rest)?;
         }
         Ok(apart)
     }
