@@ -12,9 +12,6 @@ use crate::wasm;
 /// stays out: it is built without optimisation, so that it starts soon.
 const WORKSPACE: [&str; 3] = ["--workspace", "--exclude", "xtask"];
 
-/// How tests are built, and so what is checked before: they share what runs in the compiler.
-const TESTED: [&str; 2] = ["--profile", "tested"];
-
 /// Tests about times, or about what a node can bear: `integration/tests/alone/`.
 const ALONE: &str = "alone::";
 
@@ -57,7 +54,7 @@ pub fn test() -> anyhow::Result<()> {
     let mut test = |name: &str, at_once: &str, which: &[&str]| {
         steps.step(name, || {
             let mut test = cargo(&root());
-            test.arg("test").args(TESTED).arg("--no-fail-fast").args(WORKSPACE).args(which);
+            test.args(["test", "--release", "--no-fail-fast"]).args(WORKSPACE).args(which);
             run(with(test.env("RUST_TEST_THREADS", at_once), &tools))
         })
     };
@@ -167,19 +164,19 @@ fn check(steps: &mut Steps) -> anyhow::Result<()> {
             run(cargo(folder).args(["fmt", "--all", "--check"]))
         })?;
         steps.step(&format!("lint: clippy, {name}"), || {
-            let profile: &[&str] = if folder == &actors { &["--release"] } else { &TESTED };
-            let all = ["--workspace", "--all-targets", "--", "--deny", "warnings"];
-            run(cargo(folder).arg("clippy").args(profile).args(all))
+            // As optimised as what is built next, so that both share what runs in the compiler.
+            let lint = ["clippy", "--release", "--workspace", "--all-targets"];
+            run(cargo(folder).args(lint).args(["--", "--deny", "warnings"]))
         })?;
     }
     Ok(())
 }
 
-/// Builds all but the benches.
+/// Builds all but the benches, which nothing here runs.
 fn build(steps: &mut Steps) -> anyhow::Result<()> {
     steps.step("build: programs and tests", || {
         let targets = ["--lib", "--bins", "--examples", "--tests"];
-        run(cargo(&root()).arg("build").args(TESTED).args(WORKSPACE).args(targets))
+        run(cargo(&root()).args(["build", "--release"]).args(WORKSPACE).args(targets))
     })
 }
 

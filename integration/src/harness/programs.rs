@@ -130,8 +130,7 @@ fn built(name: &str, variable: &str) -> anyhow::Result<PathBuf> {
     if folder.ends_with("deps") {
         folder = folder.parent().unwrap_or(folder);
     }
-    let profile = folder.file_name().unwrap_or_default().display();
-    existing(folder.join(name), &format!("run `cargo build --profile {profile} -p {name}`"))
+    existing(folder.join(name), &format!("run `cargo build --release -p {name}`"))
 }
 
 fn existing(path: PathBuf, hint: &str) -> anyhow::Result<PathBuf> {
