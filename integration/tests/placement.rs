@@ -23,10 +23,12 @@ fn load(bed: &Testbed, actor: &ActorKey) -> Load {
 
 /// Ends a load of which no call may have failed, nor have been tried twice.
 async fn clean(load: Load) {
+    // However soon all is over, some calls come after it.
+    let before = load.answered();
+    wait_until("more calls", SOON, async || load.answered() > before + 100).await.unwrap();
     let tally = load.stop().await.unwrap();
     let bad = (tally.failed, tally.went_back, tally.retries);
     assert_eq!(bad, (0, 0, 0), "of {} calls: {:?}", tally.calls, tally.errors);
-    assert!(tally.calls > 100, "{}", tally.calls);
 }
 
 /// Returns whether a node says that it serves the actor, and whether only until another does.
