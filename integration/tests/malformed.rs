@@ -255,7 +255,7 @@ async fn nobody_makes_a_node_speak_to_another_in_its_name() {
         "a.".to_owned(),
     ];
     let mut heard = Vec::new();
-    for listen in ["mesh.x.>", "mesh.*.evt.node_stopped", "$JS.API.>", "wild.>"] {
+    for listen in ["mesh.x.>", "mesh.*.evt.node_stopped", "$JS.API.STREAM.NAMES", "wild.>"] {
         heard.push(target.bed.lattice().nats().subscribe(listen).await.unwrap());
     }
     assert!(target.bed.lattice().fence().await);

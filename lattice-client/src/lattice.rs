@@ -13,7 +13,7 @@ use crate::call::{LastLook, Looker, Paces, RetryBudget, Served, Watching, watchi
 use crate::connect::{ConnectError, ConnectOptions};
 use crate::limits;
 use crate::mux::Mux;
-use crate::pulse::Pulse;
+use crate::pulse::{Hearing, Pulse};
 use crate::under_way::UnderWay;
 
 /// Whether NATS can be reached now.
@@ -177,6 +177,11 @@ impl Lattice {
     /// Returns a receiver that always knows whether NATS can be reached.
     pub fn connection(&self) -> watch::Receiver<Connection> {
         self.inner.connection.clone()
+    }
+
+    /// Returns what tells whether messages are read as they are sent, once this client serves.
+    pub fn hearing(&self) -> Hearing {
+        Hearing::new(self.inner.pulse.clone())
     }
 
     /// Returns what the server complained of last, such as a permission that this client lacks:

@@ -55,4 +55,5 @@ mod under_way;
 pub use call::{Answer, Call};
 pub use connect::{ConnectError, ConnectOptions};
 pub use lattice::{Connection, Lattice};
+pub use pulse::Hearing;
 pub use trace::TraceContext;

@@ -109,7 +109,12 @@ pub const IDEMPOTENT_ATTEMPT_FRACTION: u32 = 3;
 pub const IDEMPOTENT_ATTEMPT_MIN_MS: u64 = 250;
 
 /// Interval of the messages by which a client that serves knows how old what it reads may be.
-pub const PULSE_INTERVAL_MS: u64 = 250;
+pub const PULSE_INTERVAL_MS: u64 = 100;
+/// Time beyond a usual round trip after which a pulse that is not back is late: the process or its link
+/// may stand still, and what is known by watching may be as old.
+pub const PULSE_LATE_MS: u64 = 250;
+/// Pulses from which the usual round trip is taken.
+pub const PULSE_ROUND_TRIPS: usize = 8;
 /// Silence between two of them that is a gap: the process was frozen, or its link stood still. A call
 /// that may be as old is refused where its caller's time may have run out.
 pub const PULSE_GAP_MS: u64 = 1_000;

@@ -130,6 +130,7 @@ impl Follower {
             // What could not be done when it was told, such as a subscription while NATS was
             // away, is done now.
             Change::Synced { .. } => Ok(Affected::Everything),
+            Change::CaughtUp { .. } => Ok(Affected::Nothing),
         }
     }
 

@@ -4,13 +4,16 @@
 //! the moment at which NATS can be reached again it runs calls only once it has read the registry anew.
 //! While NATS is away what needs none of it goes on: HTTP, its actors, and their providers here.
 //!
+//! Where the link only stood still for a moment, calls and changes of the registry come together once it goes
+//! on. Calls then wait until the changes that came before them were taken in.
+//!
 //! Where NATS is back and the registry is not (JetStream has no leader yet), nobody can change it either: after
 //! [`limits::REGISTRY_WAIT_MS`] the node goes on by what it knew, rather than have the whole lattice stand still.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use lattice_client::{Connection, Lattice};
+use lattice_client::{Connection, Hearing, Lattice};
 use lattice_protocol::{Error, ErrorCode};
 use tokio::sync::watch;
 
@@ -21,7 +24,7 @@ use crate::limits;
 enum Known {
     /// As it is.
     Now,
-    /// As it was when NATS was lost.
+    /// As it was when NATS was heard last.
     Then,
     /// It is being read.
     Soon,
@@ -29,13 +32,22 @@ enum Known {
     NotYet,
 }
 
-/// `waited` is how long a call has waited already since this connection was made.
-fn known(connection: Connection, read_through: u64, waited: Duration) -> Known {
-    match connection {
-        Connection { up: false, .. } => Known::Then,
-        Connection { count, .. } if count == read_through => Known::Now,
-        _ if waited >= BOUND => Known::NotYet,
-        _ => Known::Soon,
+/// What was taken in, or is to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Reach {
+    /// Through which connection the whole registry was read.
+    connection: u64,
+    /// After how many pauses all that had come was taken in.
+    pauses: u64,
+}
+
+/// `waited` is how long a call has waited already since there is more than `read` to know.
+fn known(up: bool, late: bool, there_is: Reach, read: Reach, waited: Duration) -> Known {
+    match (up && !late, there_is == read) {
+        (false, _) => Known::Then,
+        (true, true) => Known::Now,
+        (true, false) if waited >= BOUND => Known::NotYet,
+        (true, false) => Known::Soon,
     }
 }
 
@@ -43,45 +55,56 @@ const BOUND: Duration = Duration::from_millis(limits::REGISTRY_WAIT_MS);
 
 pub(crate) struct Freshness {
     connection: watch::Receiver<Connection>,
-    /// The connection through which the whole registry was read last.
-    read_through: watch::Sender<u64>,
-    /// Through which connection it is waited for, and since when.
-    waited_for: Mutex<(u64, Option<Instant>)>,
+    hearing: Hearing,
+    pauses: watch::Receiver<u64>,
+    read: watch::Sender<Reach>,
+    /// What is waited for, and since when.
+    waited_for: Mutex<(Reach, Option<Instant>)>,
 }
 
 impl Freshness {
     pub fn new(lattice: &Lattice) -> Self {
-        Self::of(lattice.connection())
+        Self::of(lattice.connection(), lattice.hearing())
     }
 
-    fn of(connection: watch::Receiver<Connection>) -> Self {
-        Self { connection, read_through: watch::Sender::default(), waited_for: Mutex::default() }
+    fn of(connection: watch::Receiver<Connection>, hearing: Hearing) -> Self {
+        let (pauses, read) = (hearing.pauses(), watch::Sender::default());
+        Self { connection, hearing, pauses, read, waited_for: Mutex::default() }
     }
 
     /// Says that the whole registry was read through a connection, and taken in.
     pub fn read_through(&self, connection: u64) {
-        self.read_through.send_replace(connection);
+        self.read.send_modify(|read| read.connection = connection);
+    }
+
+    /// Says that what had come when so many pauses were over was taken in.
+    pub fn caught_up(&self, pauses: u64) {
+        self.read.send_modify(|read| read.pauses = pauses);
     }
 
     fn known(&self) -> Known {
-        let (connection, read_through) = (*self.connection.borrow(), *self.read_through.borrow());
+        // First: a pause is counted before nothing is late any more.
+        let late = self.hearing.is_late();
+        let connection = *self.connection.borrow();
+        let there_is = Reach { connection: connection.count, pauses: *self.pauses.borrow() };
+        let read = *self.read.borrow();
         // Almost always so, and then nobody waits.
-        if connection.up && connection.count == read_through {
+        if connection.up && !late && there_is == read {
             return Known::Now;
         }
-        known(connection, read_through, self.waited(connection.count))
+        known(connection.up, late, there_is, read, self.waited(there_is))
     }
 
     /// Returns whether the registry was read through the connection that there is now, or was last.
     pub fn is_read(&self) -> bool {
-        self.connection.borrow().count == *self.read_through.borrow()
+        self.connection.borrow().count == self.read.borrow().connection
     }
 
-    /// Returns how long calls have waited since the connection `count` was made.
-    fn waited(&self, count: u64) -> Duration {
+    /// Returns how long calls have waited since there is this to know.
+    fn waited(&self, there_is: Reach) -> Duration {
         let mut waited_for = self.waited_for.lock().unwrap_or_else(PoisonError::into_inner);
-        if waited_for.0 != count {
-            *waited_for = (count, None);
+        if waited_for.0 != there_is {
+            *waited_for = (there_is, None);
         }
         waited_for.1.get_or_insert_with(Instant::now).elapsed()
     }
@@ -110,17 +133,19 @@ impl Freshness {
     async fn wait(&self, deadline: Instant, enough: impl Fn(Known) -> bool) -> bool {
         let end = deadline.min(Instant::now() + BOUND);
         let mut connection = self.connection.clone();
-        let mut read_through = self.read_through.subscribe();
+        let (mut pauses, mut read) = (self.pauses.clone(), self.read.subscribe());
         loop {
             connection.mark_unchanged();
-            read_through.mark_unchanged();
+            pauses.mark_unchanged();
+            read.mark_unchanged();
             if enough(self.known()) {
                 return true;
             }
             tokio::select! {
                 // A connection that is closed for good is never up again.
                 changed = connection.changed() => if changed.is_err() { return false },
-                _ = read_through.changed() => {}
+                Ok(()) = pauses.changed() => {}
+                Ok(()) = read.changed() => {}
                 () = tokio::time::sleep_until(end.into()) => return enough(self.known()),
             }
         }
@@ -133,21 +158,29 @@ mod tests {
 
     #[test]
     fn what_was_read_before_nats_was_away_is_not_known_now() {
-        let connection = |up, count| Connection { up, count, ..Connection::default() };
-        let (lost, back) = (connection(false, 3), connection(true, 4));
+        let reach = |connection, pauses| Reach { connection, pauses };
         let soon = Duration::from_millis(1);
-        assert_eq!(known(Connection { up: true, ..lost }, 3, soon), Known::Now);
-        assert_eq!(known(lost, 3, soon), Known::Then);
-        assert_eq!(known(back, 3, soon), Known::Soon);
-        assert_eq!(known(back, 3, BOUND), Known::NotYet);
-        assert_eq!(known(back, 4, soon), Known::Now);
+        let known = |up, there_is, waited| known(up, false, there_is, reach(3, 1), waited);
+        assert_eq!(known(true, reach(3, 1), soon), Known::Now);
+        assert_eq!(known(false, reach(3, 1), soon), Known::Then);
+        assert_eq!(known(true, reach(4, 1), soon), Known::Soon);
+        assert_eq!(known(true, reach(4, 1), BOUND), Known::NotYet);
+    }
+
+    #[test]
+    fn what_came_after_a_pause_waits_for_what_came_before_it() {
+        let reach = |pauses| Reach { connection: 3, pauses };
+        let known = |late, there_is| known(true, late, there_is, reach(1), Duration::ZERO);
+        assert_eq!(known(true, reach(1)), Known::Then, "the link may stand still");
+        assert_eq!(known(false, reach(2)), Known::Soon);
+        assert_eq!(known(false, reach(1)), Known::Now);
     }
 
     #[tokio::test]
     async fn calls_wait_for_the_registry_as_long_as_it_may_be_read() {
         let connected = |up, count| Connection { up, count, ..Connection::default() };
         let (state, connection) = watch::channel(connected(true, 2));
-        let freshness = Freshness::of(connection);
+        let freshness = Freshness::of(connection, Hearing::default());
         let (far, near) = (Instant::now() + BOUND * 9, Instant::now() + BOUND / 50);
         assert_eq!(freshness.for_call(near).await.unwrap_err().code, ErrorCode::Stale);
         let (call, ()) = tokio::join!(freshness.for_call(far), async { freshness.read_through(2) });

@@ -156,26 +156,26 @@ impl Reconciler {
     }
 
     async fn changed(&mut self, change: Change) {
-        let at = match &change {
-            Change::Put { at, .. } | Change::Removed { at, .. } => *at,
-            Change::Synced { .. } => 0,
-        };
-        let read_through = match &change {
-            Change::Synced { connection } => Some(*connection),
-            Change::Put { .. } | Change::Removed { .. } => None,
-        };
-        self.take_in(change, at).await;
-        if let Some(connection) = read_through {
-            self.synced.send_replace(true);
-            self.shared.freshness.read_through(connection);
+        match change {
+            Change::Put { at, .. } | Change::Removed { at, .. } => {
+                self.take_in(change, at).await;
+                self.shared.saw_registry(at);
+            }
+            Change::Synced { connection } => {
+                self.take_in(change, 0).await;
+                self.synced.send_replace(true);
+                self.shared.freshness.read_through(connection);
+            }
+            Change::CaughtUp { pauses } => self.shared.freshness.caught_up(pauses),
         }
-        self.shared.saw_registry(at);
     }
 
     async fn take_in(&mut self, change: Change, at: u64) {
         let shown = match &change {
             Change::Put { key, .. } => key.to_string(),
-            Change::Removed { .. } | Change::Synced { .. } => String::new(),
+            Change::Removed { .. } | Change::Synced { .. } | Change::CaughtUp { .. } => {
+                String::new()
+            }
         };
         let affected = match self.follower.take_in(change) {
             Ok(affected) => affected,

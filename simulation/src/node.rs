@@ -278,6 +278,7 @@ impl World {
                 self.nodes[node].seen.remove(&key.to_string());
             }
             Change::Synced { .. } => self.nodes[node].synced = true,
+            Change::CaughtUp { .. } => {}
         }
         if self.ignores(&change) {
             return;

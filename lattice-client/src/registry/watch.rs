@@ -1,14 +1,16 @@
 //! The watch of the registry: every change, and every so often the whole of it anew, because a
 //! watch alone has been seen to hang after a server's restart.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
-use async_nats::jetstream::kv;
+use async_nats::jetstream::kv::{self, WatcherError};
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use lattice_protocol::subjects::RegistryKey;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::task::coop::unconstrained;
 
 use super::told::{Entry, Told};
 use super::{Registry, RegistryError, within};
@@ -38,6 +40,11 @@ pub enum Change {
     Synced {
         /// The [connection](Connection::count) through which it was read, or an earlier one.
         connection: u64,
+    },
+    /// All that came until a [pause](crate::Hearing::pauses) was over has been told.
+    CaughtUp {
+        /// How many pauses there had been.
+        pauses: u64,
     },
 }
 
@@ -76,6 +83,7 @@ impl Registry {
         Watcher {
             bucket: self.bucket.clone(),
             connection: self.lattice.connection(),
+            pauses: self.lattice.hearing().pauses(),
             changes: None,
             told: Told::default(),
             // Who asks once has all the time.
@@ -87,6 +95,7 @@ impl Registry {
 pub(super) struct Watcher {
     bucket: kv::Store,
     connection: watch::Receiver<Connection>,
+    pauses: watch::Receiver<u64>,
     changes: Option<mpsc::Sender<Change>>,
     told: Told,
     /// How often in a row it could not be opened.
@@ -153,24 +162,43 @@ impl Watcher {
         let mut relist =
             std::pin::pin!(tokio::time::sleep(Duration::from_millis(limits::RELIST_INTERVAL_MS)));
         loop {
-            tokio::select! {
-                entry = live.next() => {
-                    let Some(Ok(entry)) = entry else { return Ok(Round::Relist) };
-                    let change = self.told.came(as_entry(entry));
-                    if !self.send(change).await {
-                        return Ok(Round::ReaderGone);
-                    }
-                }
-                changed = connection.changed() => {
-                    if changed.is_err() {
-                        return Ok(Round::ReaderGone);
-                    }
-                    if connection.borrow_and_update().up {
-                        return Ok(Round::Relist);
-                    }
-                }
-                () = &mut relist => return Ok(Round::Relist),
+            let flow = tokio::select! {
+                entry = live.next() => self.tell(entry).await,
+                Ok(()) = self.pauses.changed() => self.catch_up(&mut live).await,
+                changed = connection.changed() => match changed {
+                    Err(_) => ControlFlow::Break(Round::ReaderGone),
+                    Ok(()) if connection.borrow_and_update().up => ControlFlow::Break(Round::Relist),
+                    Ok(()) => ControlFlow::Continue(()),
+                },
+                () = &mut relist => ControlFlow::Break(Round::Relist),
+            };
+            if let ControlFlow::Break(ended) = flow {
+                return Ok(ended);
             }
+        }
+    }
+
+    /// Tells what a watch brought.
+    async fn tell(&mut self, entry: Option<Result<kv::Entry, WatcherError>>) -> ControlFlow<Round> {
+        let Some(Ok(entry)) = entry else { return ControlFlow::Break(Round::Relist) };
+        let change = self.told.came(as_entry(entry));
+        self.send_on(change).await
+    }
+
+    /// Tells all that has come until now, and that a pause is over.
+    async fn catch_up(&mut self, live: &mut kv::Watch) -> ControlFlow<Round> {
+        let pauses = *self.pauses.borrow_and_update();
+        // Unconstrained: a task that has used up its turn is told that nothing is there.
+        while let Some(entry) = unconstrained(live.next()).now_or_never() {
+            self.tell(entry).await?;
+        }
+        self.send_on(Change::CaughtUp { pauses }).await
+    }
+
+    async fn send_on(&mut self, change: impl Into<Option<Change>>) -> ControlFlow<Round> {
+        match self.send(change).await {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(Round::ReaderGone),
         }
     }
 

@@ -213,6 +213,9 @@ fn take_in(host: &ProviderHost, change: Change) {
                 host.remove_link(&LinkId { source, name });
             }
         }
-        Change::Put { .. } | Change::Removed { .. } | Change::Synced { .. } => {}
+        Change::Put { .. }
+        | Change::Removed { .. }
+        | Change::Synced { .. }
+        | Change::CaughtUp { .. } => {}
     }
 }
