@@ -168,8 +168,12 @@ impl<A: Answering> CallHandler<A> {
 
     async fn reply(&self, message: &Message, id: InvocationId, answered: Answered) {
         let Some(to) = message.reply.clone() else { return };
+        let busy = answered.outcome.as_ref().is_err_and(|error| error.code == ErrorCode::Busy);
         let bytes = self.encode(id, answered).await;
-        if let Err(error) = self.lattice.nats().publish(to, bytes).await {
+        if busy {
+            // Where many are refused, what runs has the processor first.
+            self.lattice.publish_later(to, bytes).await;
+        } else if let Err(error) = self.lattice.nats().publish(to, bytes).await {
             tracing::warn!(%error, target = %self.target, "a reply could not be sent");
         }
     }

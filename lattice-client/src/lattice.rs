@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::call::{LastLook, Looker, Paces, RetryBudget, Served, Watching, watching};
 use crate::connect::{ConnectError, ConnectOptions};
+use crate::later::Later;
 use crate::limits;
 use crate::mux::Mux;
 use crate::pulse::{Hearing, Pulse};
@@ -69,6 +70,7 @@ struct Inner {
     watching: Watching,
     under_way: Arc<UnderWay>,
     served: Served,
+    later: Later,
     connection: watch::Receiver<Connection>,
     pulse: Arc<Pulse>,
     complaint: Complaint,
@@ -138,6 +140,7 @@ impl Lattice {
             watching,
             under_way: UnderWay::new(),
             served: Served::default(),
+            later: Later::default(),
             connection,
             pulse,
             complaint,
@@ -221,6 +224,15 @@ impl Lattice {
     pub(crate) fn pulse(&self) -> Arc<Pulse> {
         self.inner.pulse.begin();
         self.inner.pulse.clone()
+    }
+
+    pub(crate) fn later(&self) -> &Later {
+        &self.inner.later
+    }
+
+    /// Returns what counts the tasks that end before the connection does.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.inner.tasks
     }
 
     pub(crate) fn mux(&self) -> &Mux {

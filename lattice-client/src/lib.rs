@@ -39,6 +39,7 @@ pub mod events;
 mod fence;
 pub mod jetstream;
 pub mod keystore;
+mod later;
 mod lattice;
 pub mod limits;
 mod mux;

@@ -108,6 +108,11 @@ pub const IDEMPOTENT_ATTEMPT_FRACTION: u32 = 3;
 /// Shortest time that an attempt of an idempotent call gets, if its budget has that much.
 pub const IDEMPOTENT_ATTEMPT_MIN_MS: u64 = 250;
 
+/// How long the refusal of a busy target waits for others, so that they leave together.
+pub const LATER_MS: u64 = 1;
+/// Refusals that wait so; further ones leave by themselves.
+pub const LATER_REPLIES_MAX: usize = 4_096;
+
 /// Interval of the messages by which a client that serves knows how old what it reads may be.
 pub const PULSE_INTERVAL_MS: u64 = 100;
 /// Time beyond a usual round trip after which a pulse that is not back is late: the process or its link

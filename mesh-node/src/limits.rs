@@ -17,9 +17,6 @@ pub const COMPUTE_WAIT_TARGET_MS: u64 = 5;
 pub const COMPUTE_BURST_MS: u64 = 100;
 /// How long none must have been refused for the next burst to be one.
 pub const COMPUTE_SHED_MS: u64 = 1_000;
-/// How long a refusal waits for others, so that they are told together: telling each by itself would take the
-/// processor from what computes.
-pub const COMPUTE_REFUSAL_MS: u64 = 1;
 /// Time after which a call that computes lets others have its processor.
 pub const COMPUTE_TURN_MS: u64 = 10;
 /// Calls of all actors that may wait for a processor.

@@ -21,7 +21,7 @@ pub(crate) use revision::Revision;
 use tracing::Instrument;
 
 use crate::call_host::CallHost;
-use crate::compute::{Line, MainHost, Patience, Yields};
+use crate::compute::{Line, MainHost, Patience, Turn, Yields};
 use crate::older;
 use crate::permit;
 use crate::shared::Shared;
@@ -183,25 +183,32 @@ impl ActorHost {
             }
         };
         gate::in_time(deadline, Instant::now())?;
-        let host = CallHost::new(
+        // Before anything is made that only a call needs which runs.
+        let turn = match revision.weight.is_heavy() {
+            true => Some(self.turn(revision, request.patience, deadline).await?),
+            false => None,
+        };
+        let host = Arc::new(CallHost::new(
             self.shared.clone(),
             self.key.clone(),
             revision.clone(),
             deadline,
             request.hops,
             request.trace,
-        );
+        ));
         let (operation, payload) = match &translated {
             Some(older) => (older.operation, older.payload.as_slice()),
             None => (request.operation, request.payload),
         };
-        let host = Arc::new(host);
-        let answer = if revision.weight.is_heavy() {
-            let call = Heavy { operation, payload, deadline, host };
-            Box::pin(self.compute(revision, call, request.patience)).await?
-        } else {
-            let call = mesh_runtime::Call { operation, payload, deadline, host };
-            revision.weight.weigh(revision.actor.call(call)).await?
+        let answer = match turn {
+            Some(turn) => {
+                let call = Heavy { operation, payload, deadline, host };
+                Box::pin(self.compute(revision, call, turn)).await?
+            }
+            None => {
+                let call = mesh_runtime::Call { operation, payload, deadline, host };
+                revision.weight.weigh(revision.actor.call(call)).await?
+            }
         };
         match translated {
             Some(older) => older.answered(&answer).map(Bytes::from),
@@ -227,21 +234,31 @@ impl ActorHost {
         self.serve(request).await
     }
 
+    /// Waits for a processor for a call that computes for long.
+    async fn turn(
+        &self,
+        revision: &Revision,
+        patience: Patience,
+        deadline: Instant,
+    ) -> Result<Turn, Error> {
+        let line = match patience {
+            Patience::Long => &self.line_here,
+            Patience::Short => &self.line_elsewhere,
+        };
+        let line = line.get_or_init(|| self.shared.compute.line());
+        let turn = line.turn(patience, deadline).await?;
+        self.still_permitted(revision)?;
+        gate::in_time(deadline, Instant::now())?;
+        Ok(turn)
+    }
+
     /// Runs a call that computes for long apart from those that don't.
     async fn compute(
         &self,
         revision: &Arc<Revision>,
         call: Heavy<'_>,
-        patience: Patience,
+        turn: Turn,
     ) -> Result<Bytes, Error> {
-        let compute = &self.shared.compute;
-        let line = match patience {
-            Patience::Long => &self.line_here,
-            Patience::Short => &self.line_elsewhere,
-        };
-        let turn = line.get_or_init(|| compute.line()).turn(patience, call.deadline).await?;
-        self.still_permitted(revision)?;
-        gate::in_time(call.deadline, Instant::now())?;
         let Heavy { operation, payload, deadline, host } = call;
         let (operation, payload) = (operation.to_owned(), Bytes::copy_from_slice(payload));
         let yields = Yields::default();
@@ -251,7 +268,7 @@ impl ActorHost {
             let (operation, payload) = (operation.as_str(), &payload[..]);
             actor.call(mesh_runtime::Call { operation, payload, deadline, host }).await
         };
-        compute.run(turn, yields, &revision.weight, work).await
+        self.shared.compute.run(turn, yields, &revision.weight, work).await
     }
 
     /// Looks again at what may have changed since a call was given its revision.

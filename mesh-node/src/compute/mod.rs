@@ -112,10 +112,7 @@ impl Line {
         let waiting = match self.enter(patience) {
             Asked::Has(turn) => return Ok(turn),
             Asked::Waits(waiting) => waiting,
-            Asked::Refused => {
-                tokio::time::sleep(Duration::from_millis(limits::COMPUTE_REFUSAL_MS)).await;
-                return Err(busy());
-            }
+            Asked::Refused => return Err(busy()),
         };
         let left = deadline.saturating_duration_since(Instant::now());
         let most = left.min(Duration::from_millis(limits::PLACE_WAIT_MAX_MS));
