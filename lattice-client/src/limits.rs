@@ -115,8 +115,8 @@ pub const LATER_REPLIES_MAX: usize = 4_096;
 
 /// Interval of the messages by which a client that serves knows how old what it reads may be.
 pub const PULSE_INTERVAL_MS: u64 = 100;
-/// Time beyond a usual round trip after which a pulse that is not back is late: the process or its link
-/// may stand still, and what is known by watching may be as old.
+/// Silence beyond two usual round trips after which a pulse is late: the process or its link may stand still,
+/// and what is known by watching may be as old. An interval is part of it.
 pub const PULSE_LATE_MS: u64 = 250;
 /// Pulses from which the usual round trip is taken.
 pub const PULSE_ROUND_TRIPS: usize = 8;

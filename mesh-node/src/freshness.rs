@@ -10,6 +10,7 @@
 //! Where NATS is back and the registry is not (JetStream has no leader yet), nobody can change it either: after
 //! [`limits::REGISTRY_WAIT_MS`] the node goes on by what it knew, rather than have the whole lattice stand still.
 
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -58,8 +59,8 @@ pub(crate) struct Freshness {
     hearing: Hearing,
     pauses: watch::Receiver<u64>,
     read: watch::Sender<Reach>,
-    /// What is waited for, and since when.
-    waited_for: Mutex<(Reach, Option<Instant>)>,
+    /// Through which connection more is waited for, and since when; nothing once all is known.
+    waited_for: Mutex<Option<(u64, Instant)>>,
 }
 
 impl Freshness {
@@ -72,27 +73,38 @@ impl Freshness {
         Self { connection, hearing, pauses, read, waited_for: Mutex::default() }
     }
 
-    /// Says that the whole registry was read through a connection, and taken in.
-    pub fn read_through(&self, connection: u64) {
-        self.read.send_modify(|read| read.connection = connection);
+    /// Says that the whole registry was read through a connection when so many pauses were over, and taken in.
+    pub fn read_through(&self, connection: u64, pauses: u64) {
+        self.took_in(|read| *read = Reach { connection, pauses });
     }
 
     /// Says that what had come when so many pauses were over was taken in.
     pub fn caught_up(&self, pauses: u64) {
-        self.read.send_modify(|read| read.pauses = pauses);
+        self.took_in(|read| read.pauses = pauses);
+    }
+
+    fn took_in(&self, what: impl FnOnce(&mut Reach)) {
+        let mut waited_for = self.waited_for.lock().unwrap_or_else(PoisonError::into_inner);
+        self.read.send_modify(what);
+        if *self.read.borrow() == self.there_is() {
+            *waited_for = None;
+        }
+    }
+
+    fn there_is(&self) -> Reach {
+        Reach { connection: self.connection.borrow().count, pauses: *self.pauses.borrow() }
     }
 
     fn known(&self) -> Known {
         // First: a pause is counted before nothing is late any more.
         let late = self.hearing.is_late();
-        let connection = *self.connection.borrow();
-        let there_is = Reach { connection: connection.count, pauses: *self.pauses.borrow() };
-        let read = *self.read.borrow();
+        let up = self.connection.borrow().up;
+        let (there_is, read) = (self.there_is(), *self.read.borrow());
         // Almost always so, and then nobody waits.
-        if connection.up && !late && there_is == read {
+        if up && !late && there_is == read {
             return Known::Now;
         }
-        known(connection.up, late, there_is, read, self.waited(there_is))
+        known(up, late, there_is, read, self.waited(there_is.connection))
     }
 
     /// Returns whether the registry was read through the connection that there is now, or was last.
@@ -100,13 +112,17 @@ impl Freshness {
         self.connection.borrow().count == self.read.borrow().connection
     }
 
-    /// Returns how long calls have waited since there is this to know.
-    fn waited(&self, there_is: Reach) -> Duration {
+    /// Returns how long calls have waited since the connection `count` was made: however often it paused
+    /// since, they don't wait anew.
+    fn waited(&self, count: u64) -> Duration {
         let mut waited_for = self.waited_for.lock().unwrap_or_else(PoisonError::into_inner);
-        if waited_for.0 != there_is {
-            *waited_for = (there_is, None);
+        match *waited_for {
+            Some((through, since)) if through == count => since.elapsed(),
+            _ => {
+                *waited_for = Some((count, Instant::now()));
+                Duration::ZERO
+            }
         }
-        waited_for.1.get_or_insert_with(Instant::now).elapsed()
     }
 
     /// Waits until a call that came over NATS may run.
@@ -118,7 +134,7 @@ impl Freshness {
         if enough(self.known()) || self.wait(deadline, enough).await {
             return Ok(());
         }
-        let why = "this node was away from NATS and has not read the registry since";
+        let why = "this node was away from NATS, or can't hear it, and does not know the registry as it is now";
         Err(Error::not_started(ErrorCode::Stale, why))
     }
 
@@ -135,6 +151,8 @@ impl Freshness {
         let mut connection = self.connection.clone();
         let (mut pauses, mut read) = (self.pauses.clone(), self.read.subscribe());
         loop {
+            let mut again = pin!(self.hearing.again());
+            again.as_mut().enable();
             connection.mark_unchanged();
             pauses.mark_unchanged();
             read.mark_unchanged();
@@ -146,6 +164,7 @@ impl Freshness {
                 changed = connection.changed() => if changed.is_err() { return false },
                 Ok(()) = pauses.changed() => {}
                 Ok(()) = read.changed() => {}
+                () = again => {}
                 () = tokio::time::sleep_until(end.into()) => return enough(self.known()),
             }
         }
@@ -183,7 +202,8 @@ mod tests {
         let freshness = Freshness::of(connection, Hearing::default());
         let (far, near) = (Instant::now() + BOUND * 9, Instant::now() + BOUND / 50);
         assert_eq!(freshness.for_call(near).await.unwrap_err().code, ErrorCode::Stale);
-        let (call, ()) = tokio::join!(freshness.for_call(far), async { freshness.read_through(2) });
+        let (call, ()) =
+            tokio::join!(freshness.for_call(far), async { freshness.read_through(2, 0) });
         assert_eq!(call, Ok(()));
         // NATS is away: what comes from here goes on.
         state.send_replace(connected(false, 2));
@@ -195,5 +215,9 @@ mod tests {
         assert_eq!(freshness.for_call(far).await, Ok(()));
         assert!(begun.elapsed() >= BOUND);
         assert_eq!(freshness.for_call(Instant::now() + BOUND / 50).await, Ok(()));
+        // Until all is known again: the next time they wait anew.
+        freshness.read_through(3, 0);
+        state.send_replace(connected(true, 4));
+        assert!(freshness.for_call(Instant::now() + BOUND / 50).await.is_err());
     }
 }

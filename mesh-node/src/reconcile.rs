@@ -161,10 +161,10 @@ impl Reconciler {
                 self.take_in(change, at).await;
                 self.shared.saw_registry(at);
             }
-            Change::Synced { connection } => {
+            Change::Synced { connection, pauses } => {
                 self.take_in(change, 0).await;
                 self.synced.send_replace(true);
-                self.shared.freshness.read_through(connection);
+                self.shared.freshness.read_through(connection, pauses);
             }
             Change::CaughtUp { pauses } => self.shared.freshness.caught_up(pauses),
         }

@@ -55,7 +55,9 @@ impl World {
     }
 
     pub fn synced(&mut self, node: usize) {
-        self.nodes[node].mailbox.push_back(Item::Change(Change::Synced { connection: 0 }));
+        self.nodes[node]
+            .mailbox
+            .push_back(Item::Change(Change::Synced { connection: 0, pauses: 0 }));
         self.run_loop(node);
     }
 

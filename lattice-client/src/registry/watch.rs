@@ -40,6 +40,8 @@ pub enum Change {
     Synced {
         /// The [connection](Connection::count) through which it was read, or an earlier one.
         connection: u64,
+        /// How many [pauses](crate::Hearing::pauses) there had been when it began to be read.
+        pauses: u64,
     },
     /// All that came until a [pause](crate::Hearing::pauses) was over has been told.
     CaughtUp {
@@ -142,6 +144,7 @@ impl Watcher {
     async fn round(&mut self) -> Result<Round, RegistryError> {
         let mut connection = self.connection.clone();
         let through = connection.borrow_and_update().count;
+        let pauses = *self.pauses.borrow_and_update();
         let (mut live, entries) = self.open().await?;
         let (changes, missing) = self.told.listed(entries.into_iter().map(as_entry).collect());
         for change in changes {
@@ -156,7 +159,7 @@ impl Watcher {
                 return Ok(Round::ReaderGone);
             }
         }
-        if !self.send(Change::Synced { connection: through }).await {
+        if !self.send(Change::Synced { connection: through, pauses }).await {
             return Ok(Round::ReaderGone);
         }
         let mut relist =

@@ -55,7 +55,11 @@ fn a_newer_revision_is_swapped_in_behind_the_subscription() {
     let steps = follower.loaded(&one.key, &wanted, Ok(serving(&two)));
     assert_eq!(steps, [Step::Serve { subscribe: false }]);
     assert_eq!(follower.serving(&one.key), Some(&serving(&two)));
-    assert_eq!(tell(&mut follower, Change::Synced { connection: 1 }), [], "nothing is left to do");
+    assert_eq!(
+        tell(&mut follower, Change::Synced { connection: 1, pauses: 0 }),
+        [],
+        "nothing is left to do"
+    );
 }
 
 #[test]
@@ -95,7 +99,7 @@ fn what_may_pass_is_tried_again_and_what_may_not_is_told_once() {
     let for_good = Refused::mismatch("revision", "2", "3");
     let steps = follower.loaded(&one.key, &two, Err(for_good));
     assert!(matches!(&steps[..], [Step::Refuse { .. }]), "{steps:?}");
-    assert_eq!(tell(&mut follower, Change::Synced { connection: 1 }), []);
+    assert_eq!(tell(&mut follower, Change::Synced { connection: 1, pauses: 0 }), []);
     assert_eq!(follower.serving(&one.key), Some(&serving(&one)), "what was served stays");
 }
 
@@ -105,7 +109,7 @@ fn a_subscription_that_failed_is_made_when_the_registry_is_listed_anew() {
     let mut follower = Follower::new(NodeKey::generate().unwrap().0, Labels::new(), Trust::Anybody);
     let first = wanted(&deploy(&mut follower, &one, 1));
     follower.loaded(&one.key, &first, Ok(serving(&one)));
-    let again = wanted(&tell(&mut follower, Change::Synced { connection: 1 }));
+    let again = wanted(&tell(&mut follower, Change::Synced { connection: 1, pauses: 0 }));
     let steps = follower.loaded(&one.key, &again, Ok(serving(&one)));
     assert_eq!(steps, [Step::Serve { subscribe: true }]);
 }

@@ -46,7 +46,11 @@ fn lingers(record: &ActorRecord) -> Follower {
 fn what_goes_elsewhere_is_served_until_another_node_serves_it_by_that_record() {
     let one = record(1);
     let mut follower = lingers(&one);
-    assert_eq!(tell(&mut follower, Change::Synced { connection: 1 }), [], "it lingers once");
+    assert_eq!(
+        tell(&mut follower, Change::Synced { connection: 1, pauses: 0 }),
+        [],
+        "it lingers once"
+    );
     assert_eq!(follower.heard(&other(&one.key, 1)), [], "by the record before");
     assert_eq!(follower.heard(&coming(&one.key)), []);
     assert_eq!(follower.heard(&other(&record(1).key, 2)), [], "another actor");
