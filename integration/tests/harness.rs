@@ -232,3 +232,24 @@ fn runs(id: i32) -> bool {
     // `id (name) state …`, where the name may hold anything.
     !stat.rsplit(')').next().unwrap().trim_start().starts_with('Z')
 }
+
+/// As `--help` of each says.
+#[tokio::test]
+async fn a_program_that_finds_no_nats_says_so_by_its_exit_code() {
+    let folder = integration::harness::programs_folder().unwrap();
+    let nowhere = format!("nats://127.0.0.1:{}", integration::harness::free_port().unwrap());
+    let starts = ["mesh-node", "random", "meshctl"].map(|name| {
+        let mut command = tokio::process::Command::new(folder.join(name));
+        command.args(["--nats", &nowhere]).env_clear().kill_on_drop(true);
+        match name {
+            "meshctl" => command.arg("ls"),
+            _ => command.args(["--connect-timeout", "1"]),
+        };
+        async move { (name, command.output().await.unwrap()) }
+    });
+    for (name, output) in futures_util::future::join_all(starts).await {
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{name}: {said}");
+        assert!(said.contains("no NATS server answers"), "{name}: {said}");
+    }
+}

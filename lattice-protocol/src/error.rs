@@ -42,7 +42,7 @@ codes! {
     /// A payload exceeds its limit.
     TooLarge = "too_large", "send less, or in parts";
     /// The caller may not do this.
-    Unauthorized = "unauthorized", "sign the actor with the capability that it needs, or call as somebody else";
+    Unauthorized = "unauthorized", "sign the actor with the capability that it needs, by an issuer that the nodes trust, or call as somebody else";
     /// Nothing serves the target.
     NotFound = "not_found", "see what is deployed with `meshctl ls actors`";
     /// The actor has no link for the contract.

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Cli, Command, Join};
 use crate::dev;
-use crate::node::Node;
+use crate::node::{Node, NodeError};
 
 /// Runs `mesh-node` with the arguments of the process, until a signal ends it.
 ///
@@ -34,10 +34,18 @@ pub fn main() -> ExitCode {
 /// Joins and serves until `stop`, then drains.
 async fn serve(join: Join, traced: bool, stop: &CancellationToken) -> anyhow::Result<()> {
     let node = tokio::select! {
-        node = Box::pin(Node::start(join.into_options(traced)?)) => node?,
+        node = Box::pin(Node::start(join.into_options(traced)?)) => node.map_err(told)?,
         () = stop.cancelled() => return Ok(()),
     };
     let stopped = node.run_until(stop.cancelled()).await?;
     anyhow::ensure!(stopped.abandoned == 0, "{} calls were abandoned", stopped.abandoned);
     Ok(())
+}
+
+/// Returns an error as the exit code tells it: one that only passes another on hides which it is.
+fn told(error: NodeError) -> anyhow::Error {
+    match error {
+        NodeError::Connect(error) => error.into(),
+        error => error.into(),
+    }
 }

@@ -31,7 +31,9 @@ impl Refused {
     pub fn untrusted(issuer: &IssuerKey) -> Self {
         Self::for_good(
             ErrorCode::Unauthorized,
-            format!("issuer {issuer} is not trusted by this node (--trust names who is)"),
+            format!(
+                "issuer {issuer} is not trusted by this node: `mesh-node --trust {issuer}` would"
+            ),
         )
     }
 

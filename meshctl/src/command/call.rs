@@ -30,10 +30,10 @@ use crate::{json, output, resolve, values};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   meshctl call echo echo '{\"hello\": \"mesh\"}'
-  meshctl call pinger ping --text hello --timeout 5s
-  meshctl call thumbnail scale --raw photo.jpg --raw-out small.png
+  meshctl call pinger ping '{\"message\": \"hello\"}' --timeout 5s
+  meshctl call echo echo --raw photo.jpg --raw-out same.jpg
   echo '{\"n\": 1}' | meshctl call MBCD Count -
-  meshctl call --durable thumbnail scale --raw photo.jpg --timeout 30s
+  meshctl call --durable echo echo --raw photo.jpg --timeout 30s
   meshctl call --durable shop settle '{\"order\": 17}' --id order-17 --attempts 5")]
 pub struct CallArgs {
     /// Actor or provider.

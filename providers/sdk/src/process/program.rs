@@ -10,7 +10,7 @@ use mesh_program::telemetry::LogArgs;
 use tokio::io::AsyncReadExt;
 use tokio_util::sync::CancellationToken;
 
-use super::{Make, Process, ProcessOptions};
+use super::{Make, Process, ProcessError, ProcessOptions};
 use crate::provider::About;
 
 /// What every provider's program takes.
@@ -112,12 +112,20 @@ async fn serve(
     };
     let mut end = std::pin::pin!(end);
     let process = tokio::select! {
-        process = Box::pin(Process::start(about, options, make)) => process?,
+        process = Box::pin(Process::start(about, options, make)) => process.map_err(told)?,
         () = &mut end => return Ok(()),
     };
     let abandoned = process.run_until(end).await?;
     anyhow::ensure!(abandoned == 0, "{abandoned} calls were abandoned");
     Ok(())
+}
+
+/// Returns an error as the exit code tells it: one that only passes another on hides which it is.
+fn told(error: ProcessError) -> anyhow::Error {
+    match error {
+        ProcessError::Connect(error) => error.into(),
+        error => error.into(),
+    }
 }
 
 /// Returns when nobody holds the other end of standard input any more.
