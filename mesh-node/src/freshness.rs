@@ -42,14 +42,23 @@ struct Reach {
     pauses: u64,
 }
 
-/// `waited` is how long a call has waited already since there is more than `read` to know.
-fn known(up: bool, late: bool, there_is: Reach, read: Reach, waited: Duration) -> Known {
-    match (up && !late, there_is == read) {
-        (false, _) => Known::Then,
-        (true, true) => Known::Now,
-        (true, false) if waited >= BOUND => Known::NotYet,
-        (true, false) => Known::Soon,
+/// `waited` tells how long calls have waited already since there is more than `read` to know: it is asked only
+/// where there is, lest the time in which nothing could be known counts as waited.
+fn known(
+    up: bool,
+    late: bool,
+    there_is: Reach,
+    read: Reach,
+    waited: impl FnOnce() -> Duration,
+) -> Known {
+    if !up || late {
+        return Known::Then;
     }
+    // Almost always so, and then nobody waits.
+    if there_is == read {
+        return Known::Now;
+    }
+    if waited() >= BOUND { Known::NotYet } else { Known::Soon }
 }
 
 const BOUND: Duration = Duration::from_millis(limits::REGISTRY_WAIT_MS);
@@ -86,25 +95,22 @@ impl Freshness {
     fn took_in(&self, what: impl FnOnce(&mut Reach)) {
         let mut waited_for = self.waited_for.lock().unwrap_or_else(PoisonError::into_inner);
         self.read.send_modify(what);
-        if *self.read.borrow() == self.there_is() {
+        let connection = *self.connection.borrow();
+        if *self.read.borrow() == self.there_is(&connection) {
             *waited_for = None;
         }
     }
 
-    fn there_is(&self) -> Reach {
-        Reach { connection: self.connection.borrow().count, pauses: *self.pauses.borrow() }
+    fn there_is(&self, connection: &Connection) -> Reach {
+        Reach { connection: connection.count, pauses: *self.pauses.borrow() }
     }
 
     fn known(&self) -> Known {
         // First: a pause is counted before nothing is late any more.
         let late = self.hearing.is_late();
-        let up = self.connection.borrow().up;
-        let (there_is, read) = (self.there_is(), *self.read.borrow());
-        // Almost always so, and then nobody waits.
-        if up && !late && there_is == read {
-            return Known::Now;
-        }
-        known(up, late, there_is, read, self.waited(there_is.connection))
+        let connection = *self.connection.borrow();
+        let (there_is, read) = (self.there_is(&connection), *self.read.borrow());
+        known(connection.up, late, there_is, read, || self.waited(connection.count))
     }
 
     /// Returns whether the registry was read through the connection that there is now, or was last.
@@ -175,24 +181,29 @@ impl Freshness {
 mod tests {
     use super::*;
 
+    /// Where nobody waits for the registry no clock of theirs may run.
+    fn nobody_waits() -> Duration {
+        panic!("a clock was begun")
+    }
+
     #[test]
     fn what_was_read_before_nats_was_away_is_not_known_now() {
         let reach = |connection, pauses| Reach { connection, pauses };
         let soon = Duration::from_millis(1);
-        let known = |up, there_is, waited| known(up, false, there_is, reach(3, 1), waited);
-        assert_eq!(known(true, reach(3, 1), soon), Known::Now);
-        assert_eq!(known(false, reach(3, 1), soon), Known::Then);
-        assert_eq!(known(true, reach(4, 1), soon), Known::Soon);
-        assert_eq!(known(true, reach(4, 1), BOUND), Known::NotYet);
+        let read = reach(3, 1);
+        assert_eq!(known(true, false, reach(3, 1), read, nobody_waits), Known::Now);
+        assert_eq!(known(false, false, reach(3, 1), read, nobody_waits), Known::Then);
+        assert_eq!(known(true, false, reach(4, 1), read, || soon), Known::Soon);
+        assert_eq!(known(true, false, reach(4, 1), read, || BOUND), Known::NotYet);
     }
 
     #[test]
     fn what_came_after_a_pause_waits_for_what_came_before_it() {
         let reach = |pauses| Reach { connection: 3, pauses };
-        let known = |late, there_is| known(true, late, there_is, reach(1), Duration::ZERO);
-        assert_eq!(known(true, reach(1)), Known::Then, "the link may stand still");
-        assert_eq!(known(false, reach(2)), Known::Soon);
-        assert_eq!(known(false, reach(1)), Known::Now);
+        let late = known(true, true, reach(1), reach(1), nobody_waits);
+        assert_eq!(late, Known::Then, "the link may stand still");
+        assert_eq!(known(true, false, reach(2), reach(1), || Duration::ZERO), Known::Soon);
+        assert_eq!(known(true, false, reach(1), reach(1), nobody_waits), Known::Now);
     }
 
     #[tokio::test]
