@@ -61,16 +61,18 @@ impl Actor {
         module: &VerifiedModule,
         options: ActorOptions,
     ) -> Result<Self, CompileError> {
-        let module = Module::from_binary(engine.wasmtime(), module.bytes())
-            .map_err(|error| CompileError::Invalid(fault::shown_cause(&error)))?;
         let memory_bytes = options.memory_bytes.min(engine.memory_max_bytes());
+        let snapshot = engine.snapshots().take(module.bytes(), memory_bytes);
+        let wasm = snapshot.as_deref().unwrap_or(module.bytes());
+        let module = Module::from_binary(engine.wasmtime(), wasm)
+            .map_err(|error| CompileError::Invalid(fault::shown_cause(&error)))?;
         let declared = exports::initial_bytes(&module);
         if declared > memory_bytes {
             return Err(CompileError::TooMuchMemory { declared, limit: memory_bytes });
         }
         let pre = engine.linker().instantiate_pre(&module);
         let pre = pre.map_err(|error| exports::unlinked(&error))?;
-        let exports = Exports::of(&module)?;
+        let exports = Exports::of(&module, snapshot.is_some())?;
         let warm = match options.isolation {
             Isolation::PerCall => None,
             Isolation::Reuse => Some(Warm::new(engine, options.warm_instances_max)),

@@ -10,6 +10,7 @@ use wasmtime::{Config, Enabled, Linker, PoolingAllocationConfig};
 
 use crate::actor::{Actor, ActorOptions};
 use crate::error::{CompileError, EngineError};
+use crate::snapshot::Snapshots;
 use crate::state::State;
 use crate::ticker::Ticker;
 use crate::{abi, limits, machine, wasi};
@@ -42,6 +43,7 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     engine: wasmtime::Engine,
     linker: Linker<State>,
+    snapshots: Snapshots,
     ticker: Ticker,
     is_pooling: bool,
     memory_max_bytes: u64,
@@ -74,11 +76,13 @@ impl Engine {
         let mut linker = Linker::new(&engine);
         abi::link(&mut linker).map_err(unusable)?;
         wasi::link(&mut linker).map_err(unusable)?;
+        let snapshots = Snapshots::new(base()).map_err(unusable)?;
         let clock = engine.clone();
         let ticker = Ticker::start(move || clock.increment_epoch()).map_err(EngineError::Ticker)?;
         Ok(Engine(Arc::new(Inner {
             engine,
             linker,
+            snapshots,
             ticker,
             is_pooling,
             memory_max_bytes,
@@ -111,6 +115,10 @@ impl Engine {
 
     pub(crate) fn linker(&self) -> &Linker<State> {
         &self.0.linker
+    }
+
+    pub(crate) fn snapshots(&self) -> &Snapshots {
+        &self.0.snapshots
     }
 
     pub(crate) fn ticker(&self) -> &Ticker {

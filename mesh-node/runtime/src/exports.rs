@@ -6,7 +6,7 @@ use crate::error::CompileError;
 use crate::limits::TABLE_ELEMENT_BYTES;
 
 /// Exports that initialise an instance, in the order in which they run.
-const INITIALISERS: [&str; 3] = ["_initialize", "_start", "wapc_init"];
+pub(crate) const INITIALISERS: [&str; 3] = ["_initialize", "_start", "wapc_init"];
 const MEMORY: &str = "memory";
 const GUEST_CALL: &str = "__guest_call";
 
@@ -18,8 +18,8 @@ pub(crate) struct Exports {
 }
 
 impl Exports {
-    /// Finds the exports of `module`.
-    pub(crate) fn of(module: &Module) -> Result<Self, CompileError> {
+    /// Finds the exports of `module`; none of its initialisers is to run where it `is_initialised`.
+    pub(crate) fn of(module: &Module, is_initialised: bool) -> Result<Self, CompileError> {
         let memory = find(module, MEMORY, "a memory", |ty| ty.memory().is_some())?;
         let guest_call = find(module, GUEST_CALL, "a function (i32, i32) -> i32", |ty| {
             ty.func().is_some_and(|ty| is_function(ty, 2, 1))
@@ -29,7 +29,7 @@ impl Exports {
             let found = find(module, name, "a function () -> ()", |ty| {
                 ty.func().is_some_and(|ty| is_function(ty, 0, 0))
             });
-            initialisers.extend(found?);
+            initialisers.extend(found?.filter(|_| !is_initialised));
         }
         Ok(Self {
             memory: memory.ok_or(CompileError::MissingExport { name: MEMORY })?,

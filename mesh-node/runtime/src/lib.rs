@@ -22,6 +22,7 @@ mod limiter;
 pub mod limits;
 mod machine;
 mod output;
+mod snapshot;
 mod state;
 mod ticker;
 mod turn;

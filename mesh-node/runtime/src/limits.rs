@@ -49,6 +49,14 @@ pub const TURN_OF_ALL_US: u64 = 20_000;
 /// Ticks without any call after which the ticker sleeps until the next one.
 pub const IDLE_TICKS_MAX: u32 = 100;
 
+/// Instructions that the initialisation of a module may take when it is compiled: some tenths of a second.
+/// What takes longer is done for each instance, within the time of its call.
+pub const SNAPSHOT_FUEL: u64 = 200_000_000;
+/// Stack of such an initialisation: it runs on that of the thread that compiles.
+pub const SNAPSHOT_STACK_BYTES: usize = 256 * 1024;
+/// Most memory that a snapshot is taken of; it is copied a few times while that is done.
+pub const SNAPSHOT_MEMORY_BYTES_MAX: usize = 32 * 1024 * 1024;
+
 /// Calls that one warm instance serves before it is replaced.
 pub const WARM_CALLS_MAX: u32 = 10_000;
 /// Growth of a warm instance's memory after which it is replaced.

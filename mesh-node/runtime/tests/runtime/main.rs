@@ -14,5 +14,6 @@ mod isolation;
 mod modules;
 mod pointers;
 mod pool;
+mod snapshot;
 mod support;
 mod wasi;
