@@ -15,7 +15,9 @@ use crate::error::CompileError;
 use crate::exports::{self, Exports};
 use crate::fault;
 use crate::host::Host;
-use crate::instance::Instance;
+use crate::instance::{Instance, Plan};
+use crate::prepared::Prepared;
+use crate::rewind::Rewind;
 use crate::state::State;
 use crate::warm::Warm;
 
@@ -51,8 +53,10 @@ struct Inner {
     pre: InstancePre<State>,
     exports: Exports,
     memory_bytes: u64,
-    /// Idle instances, where calls share memory.
+    /// Idle instances, where they serve more than one call.
     warm: Option<Warm>,
+    /// What makes them as fresh, where calls share nothing.
+    rewind: Option<Rewind>,
 }
 
 impl Actor {
@@ -62,9 +66,8 @@ impl Actor {
         options: ActorOptions,
     ) -> Result<Self, CompileError> {
         let memory_bytes = options.memory_bytes.min(engine.memory_max_bytes());
-        let snapshot = engine.snapshots().take(module.bytes(), memory_bytes);
-        let wasm = snapshot.as_deref().unwrap_or(module.bytes());
-        let module = Module::from_binary(engine.wasmtime(), wasm)
+        let prepared = Prepared::of(module.bytes(), engine, memory_bytes, options.isolation);
+        let module = Module::from_binary(engine.wasmtime(), &prepared.wasm)
             .map_err(|error| CompileError::Invalid(fault::shown_cause(&error)))?;
         let declared = exports::initial_bytes(&module);
         if declared > memory_bytes {
@@ -72,12 +75,13 @@ impl Actor {
         }
         let pre = engine.linker().instantiate_pre(&module);
         let pre = pre.map_err(|error| exports::unlinked(&error))?;
-        let exports = Exports::of(&module, snapshot.is_some())?;
-        let warm = match options.isolation {
-            Isolation::PerCall => None,
-            Isolation::Reuse => Some(Warm::new(engine, options.warm_instances_max)),
-        };
-        Ok(Self(Arc::new(Inner { engine: engine.clone(), pre, exports, memory_bytes, warm })))
+        let exports = Exports::of(&module, prepared.is_initialised)?;
+        let rewind = prepared.rewound_globals.zip(engine.pages());
+        let rewind = rewind.and_then(|(globals, pages)| Rewind::of(&module, globals, pages));
+        let is_kept = options.isolation == Isolation::Reuse || rewind.is_some();
+        let warm = is_kept.then(|| Warm::new(engine, options.warm_instances_max));
+        let engine = engine.clone();
+        Ok(Self(Arc::new(Inner { engine, pre, exports, memory_bytes, warm, rewind })))
     }
 
     /// Returns whether the module imports anything from a module of this name.
@@ -97,7 +101,9 @@ impl Actor {
         let _running = self.0.engine.ticker().running();
         let mut instance = self.fresh(&host, deadline).await?;
         instance.rest();
-        if let Some(warm) = &self.0.warm {
+        if let Some(warm) = &self.0.warm
+            && self.0.rewind.is_none()
+        {
             warm.keep(instance);
         }
         Ok(())
@@ -128,15 +134,34 @@ impl Actor {
         let outcome = instance.call(&call).await;
         if let Some(warm) = warm
             && outcome.sound
+            && !instance.is_worn()
+            && self.is_ready(&mut instance, &call).await
         {
             warm.keep(instance);
         }
         outcome.result
     }
 
+    /// Makes an instance ready for another call than `last`, its last one; returns whether it is.
+    async fn is_ready(&self, instance: &mut Instance, last: &Call<'_>) -> bool {
+        let Some(rewind) = &self.0.rewind else { return true };
+        let twin = async || {
+            self.fresh(&last.host, last.deadline).await.ok().and_then(Instance::take_apart)
+        };
+        instance.rewind(rewind, twin).await
+    }
+
+    /// Returns how many instances wait for a call.
+    #[cfg(test)]
+    pub(crate) fn idle(&self) -> usize {
+        self.0.warm.as_ref().map_or(0, Warm::len)
+    }
+
     async fn fresh(&self, host: &Arc<dyn Host>, deadline: Instant) -> Result<Instance, Error> {
-        let Inner { engine, pre, exports, memory_bytes, .. } = &*self.0;
-        Instance::fresh(engine, pre, exports, *memory_bytes, host, deadline).await
+        let Inner { engine, pre, exports, memory_bytes, rewind, .. } = &*self.0;
+        let plan =
+            Plan { engine, pre, exports, memory_bytes: *memory_bytes, rewind: rewind.as_ref() };
+        Instance::fresh(plan, host, deadline).await
     }
 }
 

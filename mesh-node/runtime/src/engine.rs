@@ -10,6 +10,7 @@ use wasmtime::{Config, Enabled, Linker, PoolingAllocationConfig};
 
 use crate::actor::{Actor, ActorOptions};
 use crate::error::{CompileError, EngineError};
+use crate::rewind::Pages;
 use crate::snapshot::Snapshots;
 use crate::state::State;
 use crate::ticker::Ticker;
@@ -44,6 +45,8 @@ struct Inner {
     engine: wasmtime::Engine,
     linker: Linker<State>,
     snapshots: Snapshots,
+    /// What tells which pages were written, where the system does.
+    pages: Option<Arc<Pages>>,
     ticker: Ticker,
     is_pooling: bool,
     memory_max_bytes: u64,
@@ -83,6 +86,7 @@ impl Engine {
             engine,
             linker,
             snapshots,
+            pages: Pages::told(),
             ticker,
             is_pooling,
             memory_max_bytes,
@@ -119,6 +123,10 @@ impl Engine {
 
     pub(crate) fn snapshots(&self) -> &Snapshots {
         &self.0.snapshots
+    }
+
+    pub(crate) fn pages(&self) -> Option<&Arc<Pages>> {
+        self.0.pages.as_ref()
     }
 
     pub(crate) fn ticker(&self) -> &Ticker {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use lattice_protocol::{Error, ErrorCode};
-use wasmtime::{InstancePre, Store, StoreContextMut, TypedFunc, UpdateDeadline};
+use wasmtime::{InstancePre, Memory, Store, StoreContextMut, TypedFunc, UpdateDeadline};
 
 use crate::actor::Call;
 use crate::engine::Engine;
@@ -14,6 +14,7 @@ use crate::exports::Exports;
 use crate::fault::{self, Fault};
 use crate::host::Host;
 use crate::limits::{WARM_CALLS_MAX, WARM_GROWTH_BYTES_MAX};
+use crate::rewind::{Fresh, Rewind};
 use crate::state::State;
 use crate::turn;
 
@@ -29,6 +30,17 @@ pub(crate) struct Instance {
     /// Bytes of memory and tables that it had once it was initialised.
     initial_bytes: u64,
     calls: u32,
+    /// What it was before its first call, where that can be put back.
+    fresh: Option<Fresh>,
+}
+
+/// What instances of an actor are made of.
+pub(crate) struct Plan<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) pre: &'a InstancePre<State>,
+    pub(crate) exports: &'a Exports,
+    pub(crate) memory_bytes: u64,
+    pub(crate) rewind: Option<&'a Rewind>,
 }
 
 /// How a call of an instance ended, and whether the instance may serve another.
@@ -40,13 +52,11 @@ pub(crate) struct Outcome {
 impl Instance {
     /// Makes a fresh instance and runs its initialisers.
     pub(crate) async fn fresh(
-        engine: &Engine,
-        pre: &InstancePre<State>,
-        exports: &Exports,
-        memory_bytes: u64,
+        plan: Plan<'_>,
         host: &Arc<dyn Host>,
         deadline: Instant,
     ) -> Result<Self, Error> {
+        let Plan { engine, pre, exports, memory_bytes, rewind } = plan;
         let state = State::new(memory_bytes, engine.ticker().pulse(), deadline);
         let mut store = Store::new(engine.wasmtime(), state);
         store.limiter(|state| &mut state.limiter);
@@ -55,9 +65,10 @@ impl Instance {
         store.data_mut().begin(host, deadline);
         let made = turn::until(deadline, pin!(initialise(&mut store, pre, exports))).await;
         let error = match made {
-            Ok(Ok(guest_call)) => {
+            Ok(Ok((instance, guest_call))) => {
                 let initial_bytes = store.data().limiter.used_bytes();
-                return Ok(Self { store, guest_call, initial_bytes, calls: 0 });
+                let fresh = rewind.and_then(|rewind| rewind.note(&mut store, &instance));
+                return Ok(Self { store, guest_call, initial_bytes, calls: 0, fresh });
             }
             Ok(Err(Unmade { error, started })) => {
                 fault::explain(&error, store.data().limiter.denied(), started)
@@ -70,7 +81,7 @@ impl Instance {
 
     /// Runs one call. The deadline holds for whatever the instance does.
     pub(crate) async fn call(&mut self, call: &Call<'_>) -> Outcome {
-        let Self { store, guest_call, .. } = self;
+        let Self { store, guest_call, fresh, .. } = self;
         self.calls = self.calls.saturating_add(1);
         let state = store.data_mut();
         state.begin(&call.host, call.deadline);
@@ -79,7 +90,10 @@ impl Instance {
         let lengths = (length(call.operation.len()), length(call.payload.len()));
         let returned = {
             let running = pin!(guest_call.call_async(&mut *store, lengths));
-            turn::until(call.deadline, running).await
+            match fresh {
+                Some(fresh) => turn::until(call.deadline, pin!(fresh.watching(running))).await,
+                None => turn::until(call.deadline, running).await,
+            }
         };
         let state = store.data_mut();
         let outcome = match returned {
@@ -99,6 +113,25 @@ impl Instance {
         self.store.data_mut().end();
     }
 
+    /// Puts back what calls have changed; returns whether that could be done. `twin` makes another instance.
+    pub(crate) async fn rewind(
+        &mut self,
+        rewind: &Rewind,
+        twin: impl AsyncFnOnce() -> Option<(Store<State>, Memory)>,
+    ) -> bool {
+        match &mut self.fresh {
+            Some(fresh) => rewind.rewind(&mut self.store, fresh, twin).await,
+            None => false,
+        }
+    }
+
+    /// Returns what an instance consists of that is not to be called.
+    pub(crate) fn take_apart(mut self) -> Option<(Store<State>, Memory)> {
+        self.rest();
+        let memory = self.store.data().memory?;
+        Some((self.store, memory))
+    }
+
     /// Returns whether the instance has served too long or grown too large to be kept.
     pub(crate) fn is_worn(&self) -> bool {
         let grown = self.store.data().limiter.used_bytes().saturating_sub(self.initial_bytes);
@@ -116,7 +149,7 @@ async fn initialise(
     store: &mut Store<State>,
     pre: &InstancePre<State>,
     exports: &Exports,
-) -> Result<TypedFunc<(i32, i32), i32>, Unmade> {
+) -> Result<(wasmtime::Instance, TypedFunc<(i32, i32), i32>), Unmade> {
     let instance = pre.instantiate_async(&mut *store).await.map_err(|error| {
         // A start function ran if what failed is code.
         let started = error.is::<wasmtime::Trap>() || Fault::of(&error).is_some();
@@ -139,7 +172,8 @@ async fn initialise(
     }
     let export = instance.get_module_export(&mut *store, &exports.guest_call);
     let export = export.and_then(wasmtime::Extern::into_func).ok_or_else(gone)?;
-    export.typed(&*store).map_err(foreign)
+    let guest_call = export.typed(&*store).map_err(foreign)?;
+    Ok((instance, guest_call))
 }
 
 /// Runs whenever the guest has used up its turn.

@@ -22,6 +22,8 @@ mod limiter;
 pub mod limits;
 mod machine;
 mod output;
+mod prepared;
+mod rewind;
 mod snapshot;
 mod state;
 mod ticker;

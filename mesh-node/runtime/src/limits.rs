@@ -16,7 +16,7 @@ pub const MEMORY_RESERVATION_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 pub const GROWTH_RESERVATION_BYTES: u64 = 1024 * 1024;
 /// Memory of a slot that is reset in place and kept when the slot is free. What exceeds it goes
 /// back to the system.
-pub const SLOT_RESIDENT_BYTES: usize = 1024 * 1024;
+pub const SLOT_RESIDENT_BYTES: usize = 512 * 1024;
 /// The same where the kernel can't tell which pages were written (before Linux 6.7): all of it is
 /// written then at each call.
 pub const SLOT_RESIDENT_UNTOLD_BYTES: usize = 64 * 1024;
@@ -56,6 +56,14 @@ pub const SNAPSHOT_FUEL: u64 = 200_000_000;
 pub const SNAPSHOT_STACK_BYTES: usize = 256 * 1024;
 /// Most memory that a snapshot is taken of; it is copied a few times while that is done.
 pub const SNAPSHOT_MEMORY_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Most memory of an instance that is rewound: what is looked at where pages were written is told page by page.
+pub const REWIND_MEMORY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Pages that a call may have written for its instance to be rewound: they are written anew after each call.
+/// No fewer than stay in a slot, or an instance that is made there never is.
+pub const REWIND_PAGES_MAX: usize = SLOT_RESIDENT_BYTES / 4096;
+/// Globals of a module whose instances are rewound.
+pub const REWIND_GLOBALS_MAX: usize = 64;
 
 /// Calls that one warm instance serves before it is replaced.
 pub const WARM_CALLS_MAX: u32 = 10_000;

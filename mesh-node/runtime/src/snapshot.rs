@@ -76,7 +76,7 @@ impl Snapshots {
 }
 
 /// Returns whether a module has anything that runs before its first call.
-fn initialises(wasm: &[u8]) -> bool {
+pub(crate) fn initialises(wasm: &[u8]) -> bool {
     use wasmparser::{Parser, Payload};
     let mut payloads = Parser::new(0).parse_all(wasm).filter_map(Result::ok);
     payloads.any(|payload| match payload {

@@ -1,4 +1,4 @@
-//! Instances that wait for their next call, for actors whose calls share memory.
+//! Instances that wait for their next call.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -25,9 +25,9 @@ impl Warm {
         Some(instance)
     }
 
-    /// Keeps an instance for another call, if there is room and it is not worn.
+    /// Keeps an instance for another call, if there is room.
     pub(crate) fn keep(&self, instance: Instance) {
-        if instance.is_worn() || !self.engine.admit_idle() {
+        if !self.engine.admit_idle() {
             return;
         }
         let mut idle = self.stack();
@@ -37,6 +37,11 @@ impl Warm {
         }
         drop(idle);
         self.engine.release_idle(1);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.stack().len()
     }
 
     fn stack(&self) -> MutexGuard<'_, Vec<Instance>> {
