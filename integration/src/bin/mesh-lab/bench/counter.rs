@@ -29,7 +29,10 @@ fn judge(status: u16, body: &[u8]) -> Result<String, String> {
 pub(super) async fn run(context: &Context<'_>, found: &mut Findings) -> anyhow::Result<()> {
     let bed = Testbed::start("bench").await?;
     let http = SocketAddr::from(([127, 0, 0, 1], free_port()?));
+    // The provider is there where it has a folder, even if the store is in memory.
+    let data = tempfile::Builder::new().prefix("mesh-bench-").tempdir()?;
     let node = node_options(&bed, context)?.arg("--http").arg(http.to_string());
+    let node = node.arg("--data").arg(data.path());
     let mut node = node.start(bed.lattice().nats()).await?;
     let native = Subject::start("raw-counter", judge, |address| {
         let mut command = Command::new(std::env::current_exe()?);

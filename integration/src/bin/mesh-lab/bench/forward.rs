@@ -3,14 +3,31 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use integration::bench::turns::Column;
+use integration::report::median;
 use lattice_client::{Call, Lattice};
 use lattice_protocol::keys::ActorKey;
 use serde::Serialize;
 
-/// Calls that one call of the actor makes.
-pub(super) const TIMES: u32 = 2_000;
-/// Times that it is called; the best counts, since what disturbs a call only makes it longer.
-const ATTEMPTS: usize = 5;
+/// The column of what is measured with it.
+pub(super) const COLUMNS: [Column; 1] =
+    [Column { head: "us a call", figure: "call_us", decimals: 2 }];
+
+/// How a call is made by an actor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Batch {
+    /// Calls that one call of the actor makes.
+    pub(super) times: u32,
+    /// Times that the actor is called.
+    attempts: usize,
+}
+
+/// Few enough that the actor's own call stays a short one: the node runs it where it was read.
+pub(super) const SHORT: Batch = Batch { times: 50, attempts: 200 };
+/// So many that the node takes the actor for one that computes for long, and runs it apart: each
+/// call that it makes goes from thread to thread.
+pub(super) const LONG: Batch = Batch { times: 2_000, attempts: 5 };
+
 /// Time that one call of the actor may take.
 const TIMEOUT_S: u64 = 20;
 
@@ -39,28 +56,21 @@ impl<'a> Forward<'a> {
         &mut self,
         lattice: &Lattice,
         actor: &ActorKey,
+        batch: Batch,
     ) -> anyhow::Result<(f64, Bytes)> {
-        let (many, answer) = self.best(lattice, actor, TIMES).await?;
-        let (one, _) = self.best(lattice, actor, 1).await?;
-        Ok(((many - one) / f64::from(TIMES - 1), answer))
-    }
-
-    async fn best(
-        &mut self,
-        lattice: &Lattice,
-        actor: &ActorKey,
-        times: u32,
-    ) -> anyhow::Result<(f64, Bytes)> {
-        self.times = times;
-        let payload = Bytes::from(rmp_serde::to_vec_named(self)?);
-        let (mut best, mut last) = (f64::INFINITY, Bytes::new());
-        for _ in 0..ATTEMPTS {
-            let begun = Instant::now();
-            let call = Call::new(actor.clone(), "forward", payload.clone());
-            let call = call.timeout(Duration::from_secs(TIMEOUT_S));
-            last = lattice.call(call).await?.payload;
-            best = best.min(begun.elapsed().as_secs_f64() * 1e6);
+        let (mut ones, mut alls, mut last) = (Vec::new(), Vec::new(), Bytes::new());
+        for _ in 0..batch.attempts {
+            for (times, took) in [(1, &mut ones), (batch.times, &mut alls)] {
+                self.times = times;
+                let payload = Bytes::from(rmp_serde::to_vec_named(self)?);
+                let begun = Instant::now();
+                let call = Call::new(actor.clone(), "forward", payload);
+                let call = call.timeout(Duration::from_secs(TIMEOUT_S));
+                last = lattice.call(call).await?.payload;
+                took.push(begun.elapsed().as_secs_f64() * 1e6);
+            }
         }
-        Ok((best, last))
+        let beyond = median(&mut alls) - median(&mut ones);
+        Ok((beyond / f64::from(batch.times - 1), last))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::ensure;
 use integration::bench::findings::Findings;
-use integration::bench::turns::{Column, Sample};
+use integration::bench::turns::Sample;
 use integration::harness::{Meshctl, actor_module_bytes};
 use integration::testbed::Testbed;
 use lattice_protocol::contract::{Message, random};
@@ -14,43 +14,46 @@ use lattice_protocol::keys::ActorKey;
 use lattice_protocol::record::Isolation;
 use mesh_provider::{Answers, Config, ProviderCall};
 
-use super::Context;
-use super::alone;
 use super::echo::deploy;
-use super::forward::{Forward, TIMES};
+use super::forward::{Batch, COLUMNS, Forward, LONG, SHORT};
 use super::trio::start_node;
+use super::{Context, alone};
 
 const ALONE: &str = "the provider alone";
-const BY_ACTOR: &str = "an actor's host call to it";
 const OPERATION: &str = random::operation::INTEGER;
+/// Calls of the provider alone, in one measurement.
+const TIMES: u32 = 20_000;
 
 enum Who {
     Alone(Arc<dyn Answers>),
-    Actor(ActorKey),
+    Actor(ActorKey, Batch),
 }
 
-/// Measures the provider alone and by an actor.
+/// Measures the provider alone and by actors.
 pub(super) async fn run(context: &Context<'_>, found: &mut Findings) -> anyhow::Result<()> {
     let bed = Testbed::start("bench").await?;
     let _node = start_node(&bed, context).await?;
     let lattice = bed.lattice();
     let wasm = actor_module_bytes("pinger")?;
-    let actor = deploy(lattice, "caller", &wasm, Isolation::PerCall, &[random::NAME]).await?;
     let user = Meshctl::new(&bed.url(), bed.name().as_str())?;
-    user.ok(&["link", "put", actor.key().as_str(), random::NAME, "random"]).await?;
-    let provider =
-        alone::open(lattice, &mesh_random::ABOUT, mesh_random::provider, Config::default());
-    let mut subjects = [
-        (ALONE.to_owned(), Who::Alone(provider.await?)),
-        (BY_ACTOR.to_owned(), Who::Actor(actor.key().clone())),
-    ];
+    let (about, provider) = (mesh_random::ABOUT, mesh_random::provider);
+    let provider = alone::open(lattice, &about, provider, Config::default()).await?;
+    let mut subjects = vec![(ALONE.to_owned(), Who::Alone(provider))];
+    for batch in [SHORT, LONG] {
+        // Each has an actor of its own: a node learns how long an actor computes.
+        let name = format!("caller-{}", batch.times);
+        let actor = deploy(lattice, &name, &wasm, Isolation::PerCall, &[random::NAME]).await?;
+        let key = actor.key().clone();
+        user.ok(&["link", "put", key.as_str(), random::NAME, "random"]).await?;
+        subjects.push((format!("by an actor, {} in one", batch.times), Who::Actor(key, batch)));
+    }
     let payload = random::Range { min: 0, max: 1_000 }.encode()?;
     let measure = async |who: &mut Who| {
         let us = match who {
             Who::Alone(provider) => measure_alone(provider.as_ref(), &payload).await?,
-            Who::Actor(key) => {
+            Who::Actor(key, batch) => {
                 let mut forward = Forward::new(random::NAME, OPERATION, &payload);
-                let (us, answer) = forward.measure(lattice, key).await?;
+                let (us, answer) = forward.measure(lattice, key, *batch).await?;
                 random::Integer::decode(&answer)?;
                 us
             }
@@ -58,16 +61,16 @@ pub(super) async fn run(context: &Context<'_>, found: &mut Findings) -> anyhow::
         Ok(Sample::default().with("call_us", us))
     };
     let turns = context.rounds.in_turns("host calls", &mut subjects, measure).await?;
-    found
-        .tables
-        .push(turns.table(&[Column { head: "us a call", figure: "call_us", decimals: 2 }], &[]));
-    if let (Some(actor), Some(alone)) = (turns.series(BY_ACTOR), turns.series(ALONE))
-        && let Some(beyond) = actor.beyond(alone, "call_us")
-    {
-        found.note(format!("beyond the provider's own: {} us", beyond.shown(2)));
+    found.tables.push(turns.table(&COLUMNS, &[]));
+    if let Some((alone, actors)) = turns.series.split_first() {
+        for actor in actors {
+            let beyond = actor.beyond(alone, "call_us");
+            let beyond = beyond.map_or("-".to_owned(), |beyond| beyond.shown(2));
+            found.note(format!("{}: {beyond} us beyond the provider's own", actor.name));
+        }
     }
     found.note(format!(
-        "{TIMES} calls of `{OPERATION}` of {} in one call of an actor",
+        "`{OPERATION}` of {}, called so many times in one call of an actor with fresh memory",
         random::NAME
     ));
     found.turns.push(turns);
