@@ -20,13 +20,16 @@ pub(super) struct Batch {
     pub(super) times: u32,
     /// Times that the actor is called.
     attempts: usize,
+    /// Times that it is called before.
+    before: usize,
 }
 
-/// Few enough that the actor's own call stays a short one: the node runs it where it was read.
-pub(super) const SHORT: Batch = Batch { times: 50, attempts: 200 };
+/// So few that the actor computes for a short time: the node runs it where its call was read. It is called enough
+/// often before with one call each for the node to know.
+pub(super) const SHORT: Batch = Batch { times: 16, attempts: 400, before: 0 };
 /// So many that the node takes the actor for one that computes for long, and runs it apart: each
-/// call that it makes goes from thread to thread.
-pub(super) const LONG: Batch = Batch { times: 2_000, attempts: 5 };
+/// call that it makes may go from thread to thread. One in eight calls is looked at for that.
+pub(super) const LONG: Batch = Batch { times: 2_000, attempts: 5, before: 9 };
 
 /// Time that one call of the actor may take.
 const TIMEOUT_S: u64 = 20;
@@ -58,19 +61,31 @@ impl<'a> Forward<'a> {
         actor: &ActorKey,
         batch: Batch,
     ) -> anyhow::Result<(f64, Bytes)> {
-        let (mut ones, mut alls, mut last) = (Vec::new(), Vec::new(), Bytes::new());
-        for _ in 0..batch.attempts {
-            for (times, took) in [(1, &mut ones), (batch.times, &mut alls)] {
-                self.times = times;
-                let payload = Bytes::from(rmp_serde::to_vec_named(self)?);
-                let begun = Instant::now();
-                let call = Call::new(actor.clone(), "forward", payload);
-                let call = call.timeout(Duration::from_secs(TIMEOUT_S));
-                last = lattice.call(call).await?.payload;
-                took.push(begun.elapsed().as_secs_f64() * 1e6);
-            }
-        }
+        self.took(lattice, actor, batch.times, batch.before).await?;
+        let (mut ones, _) = self.took(lattice, actor, 1, batch.attempts).await?;
+        let (mut alls, last) = self.took(lattice, actor, batch.times, batch.attempts).await?;
         let beyond = median(&mut alls) - median(&mut ones);
         Ok((beyond / f64::from(batch.times - 1), last))
+    }
+
+    /// Returns the microseconds of each of so many calls, and the last answer.
+    async fn took(
+        &mut self,
+        lattice: &Lattice,
+        actor: &ActorKey,
+        times: u32,
+        attempts: usize,
+    ) -> anyhow::Result<(Vec<f64>, Bytes)> {
+        self.times = times;
+        let payload = Bytes::from(rmp_serde::to_vec_named(self)?);
+        let (mut took, mut last) = (Vec::new(), Bytes::new());
+        for _ in 0..attempts {
+            let begun = Instant::now();
+            let call = Call::new(actor.clone(), "forward", payload.clone());
+            let call = call.timeout(Duration::from_secs(TIMEOUT_S));
+            last = lattice.call(call).await?.payload;
+            took.push(begun.elapsed().as_secs_f64() * 1e6);
+        }
+        Ok((took, last))
     }
 }

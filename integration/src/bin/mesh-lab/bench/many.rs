@@ -1,9 +1,9 @@
 //! Many actors that differ: deployed through the registry, as fast as it takes them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use integration::harness::{MeshNode, actor_module_bytes, wait_for};
+use integration::harness::{MeshNode, actor_module_bytes};
 use integration::publisher::Publisher;
 use integration::testbed::Testbed;
 use lattice_protocol::keys::ActorKey;
@@ -15,6 +15,10 @@ use super::Context;
 const AT_ONCE: usize = 32;
 /// Actors between two lines that say how far it is.
 const SAID_EVERY: u64 = 1_000;
+/// Interval between two looks at what a node serves.
+const LOOK_MS: u64 = 10;
+/// Seconds between two lines that say how many those are.
+const SAID_EVERY_S: u64 = 10;
 /// The name of the section that makes a module differ.
 const SECTION: &str = "bench";
 
@@ -50,20 +54,26 @@ pub(super) async fn deploy(
     Ok(keys)
 }
 
-/// Waits until a node serves `count` actors.
-pub(super) async fn wait_until_served(
+/// Waits until a node serves `count` actors, for at most `bound`; returns how many it serves then.
+pub(super) async fn served(
     bed: &Testbed,
     node: &MeshNode,
     count: u64,
     bound: Duration,
-) -> anyhow::Result<()> {
-    let what = format!("a node that serves {count} actors");
-    wait_for(&what, bound, async || {
+    context: &Context<'_>,
+) -> anyhow::Result<u64> {
+    let (end, mut said) = (Instant::now() + bound, Instant::now());
+    loop {
         let served = u64::from(bed.inventory(node.key()).await?.heartbeat.actor_count);
-        anyhow::ensure!(served >= count, "it serves {served}");
-        Ok(())
-    })
-    .await
+        if served >= count || Instant::now() >= end || context.stopped() {
+            return Ok(served);
+        }
+        if said.elapsed() > Duration::from_secs(SAID_EVERY_S) {
+            said = Instant::now();
+            context.say(&format!("the node serves {served} of {count} actors"));
+        }
+        tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
+    }
 }
 
 /// Returns a module with a custom section that no other number has.
