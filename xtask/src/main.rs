@@ -47,9 +47,9 @@ enum Task {
     },
     /// Measures what calls, requests and nodes cost, beside their baselines in the same run.
     ///
-    /// Prints a table a part, and at the end every goal with what was found. All of it takes about an hour, with parts of
-    /// the engine measured by criterion where no part is named; Ctrl-C ends a run with what it found so far. docs/performance.md
-    /// says how the figures come about.
+    /// Prints a table a part, and at the end every goal with what was found. A line says how far
+    /// it is; Ctrl-C ends a run with what it found so far. Where no part is named criterion
+    /// measures parts of the engine first. docs/performance.md says how the figures come about.
     ///
     /// Examples:
     ///   cargo xtask bench --list                             the parts and their goals
@@ -58,8 +58,8 @@ enum Task {
     ///   cargo xtask bench --json bench.json --write-docs     all of it, and docs/performance.md
     #[command(verbatim_doc_comment)]
     Bench {
-        /// Builds what is measured beside the mesh and is not part of it, into .tools: wasmtime's command line, and a
-        /// program with the crate wapc. Takes half an hour on two processors; once.
+        /// Builds what is measured beside the mesh and is not part of it, into .tools: the command
+        /// line of wasmtime, and a program with the crate wapc. Takes long; once.
         #[arg(long)]
         install_baselines: bool,
         /// `--list`, `--part PART,…`, `--rounds N`, `--milliseconds N`, `--json FILE`, `--write-docs`, `--strict` and

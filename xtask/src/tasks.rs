@@ -85,14 +85,17 @@ pub fn demo(stay: bool) -> anyhow::Result<()> {
 /// # Errors
 /// Which step failed.
 pub fn bench(install_baselines: bool, options: &[String]) -> anyhow::Result<()> {
+    // It may stand behind the options of the bench, too.
+    let (asked, options): (Vec<_>, Vec<_>) =
+        options.iter().partition(|option| *option == "--install-baselines");
     let mut steps = Steps::new();
     let tools = prepare(&mut steps)?;
     build_programs(&mut steps)?;
-    if install_baselines {
+    if install_baselines || !asked.is_empty() {
         steps.step("set-up: baselines", baselines::install)?;
     }
     // Who names a part, or asks which there are, wants that alone.
-    let narrowed = |option: &String| option == "--list" || option.starts_with("--part");
+    let narrowed = |option: &&String| *option == "--list" || option.starts_with("--part");
     if !options.iter().any(narrowed) {
         steps.step("bench: parts of the engine", || {
             let echo = root().join("target/actors/echo.wasm");
