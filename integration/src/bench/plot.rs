@@ -109,8 +109,9 @@ impl Plot<'_> {
             names.iter().map(|name| (*name, points(levels, name, self.figures.0))).collect();
         let far: Vec<_> =
             names.iter().filter_map(|name| Some(points(levels, name, self.figures.1?))).collect();
-        let all = || lines.iter().map(|(_, line)| line).chain(&far).flatten();
-        let axes = self.axes(all())?;
+        let all: Vec<Point> =
+            lines.iter().map(|(_, line)| line).chain(&far).flatten().copied().collect();
+        let axes = self.axes(&all)?;
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" role=\"img\" aria-label=\"{title}\">\n<style>{STYLE}</style>\n<rect class=\"paper\" width=\"{WIDTH}\" height=\"{HEIGHT}\" rx=\"6\"/>\n<text class=\"title\" x=\"{LEFT}\" y=\"28\">{title}</text>\n",
             title = self.title,
@@ -144,13 +145,11 @@ impl Plot<'_> {
         Some(svg)
     }
 
-    fn axes<'a>(&self, points: impl Iterator<Item = &'a Point> + Clone) -> Option<Axes> {
-        let fold =
-            |values: &mut dyn Iterator<Item = f64>, with: fn(f64, f64) -> f64| values.reduce(with);
-        let least_x = fold(&mut points.clone().map(|(x, _)| *x), f64::min)?;
-        let most_x = fold(&mut points.clone().map(|(x, _)| *x), f64::max)?;
-        let least = fold(&mut points.clone().map(|(_, spread)| spread.min), f64::min)?;
-        let most = fold(&mut points.clone().map(|(_, spread)| spread.max), f64::max)?;
+    fn axes(&self, points: &[Point]) -> Option<Axes> {
+        let least_x = points.iter().map(|(x, _)| *x).reduce(f64::min)?;
+        let most_x = points.iter().map(|(x, _)| *x).reduce(f64::max)?;
+        let least = points.iter().map(|(_, spread)| spread.min).reduce(f64::min)?;
+        let most = points.iter().map(|(_, spread)| spread.max).reduce(f64::max)?;
         let y = match self.scale {
             Scale::Linear => (0.0, (most / step(most)).ceil() * step(most)),
             Scale::Logarithmic => {

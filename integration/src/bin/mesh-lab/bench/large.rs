@@ -34,7 +34,7 @@ const MIB: f64 = (1 << 20) as f64;
 enum Way {
     Raw(Client),
     Actor(Lattice, ActorKey),
-    Store(ObjectStore),
+    Store(Box<ObjectStore>),
 }
 
 /// Measures every size.
@@ -72,7 +72,7 @@ pub(super) async fn run(context: &Context<'_>, found: &mut Findings) -> anyhow::
         if size <= message_max {
             ways.push(("raw".to_owned(), Way::Raw(client.clone())));
         } else {
-            ways.push(("object store".to_owned(), Way::Store(store.clone())));
+            ways.push(("object store".to_owned(), Way::Store(Box::new(store.clone()))));
         }
         let payload = noise(size);
         let time = context.options.time();
