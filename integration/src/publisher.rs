@@ -36,10 +36,17 @@ impl Publisher {
     /// # Errors
     /// When the registry can't be opened.
     pub async fn new(lattice: &Lattice, name: &str) -> anyhow::Result<Self> {
+        // What JetStream's client keeps between two awaits is large: it goes to the heap.
+        Self::on(Box::pin(lattice.registry()).await?, name)
+    }
+
+    /// Makes an issuer, and an actor called `name`, for a registry that is open already.
+    ///
+    /// # Errors
+    /// When no key can be made.
+    pub fn on(registry: Registry, name: &str) -> anyhow::Result<Self> {
         let (issuer_key, issuer) = IssuerKey::generate()?;
         let (key, module) = ActorKey::generate()?;
-        // What JetStream's client keeps between two awaits is large: it goes to the heap.
-        let registry = Box::pin(lattice.registry()).await?;
         let name = name.to_owned();
         Ok(Self { registry, issuer, issuer_key, module, key, name, shape: |_| {}, expires_s: None })
     }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use integration::harness::{mesh_node_program, meshctl_program, workspace_root};
 
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -19,6 +19,7 @@ const PAGES: [&str; 13] = [
     "docs/durable.md",
     "docs/faults.md",
     "docs/operations.md",
+    "docs/performance.md",
     "docs/protocol.md",
 ];
 

@@ -14,6 +14,7 @@
 mod actor_to_actor;
 mod alone;
 mod applications;
+mod bench;
 mod broker_loss;
 mod callers;
 mod capabilities;

@@ -1,6 +1,7 @@
 //! `cargo xtask`: set-up, demo, test, bench and simulation. What README and CI call, and nothing that they
 //! would have to do besides.
 
+mod baselines;
 mod process;
 mod redis;
 mod setup;
@@ -44,11 +45,26 @@ enum Task {
         #[arg(long)]
         stay: bool,
     },
-    /// Measures: the parts with criterion, and calls end to end against raw NATS.
+    /// Measures what calls, requests and nodes cost, beside their baselines in the same run.
+    ///
+    /// Prints a table a part, and at the end every goal with what was found. A line says how far
+    /// it is; Ctrl-C ends a run with what it found so far. Where no part is named criterion
+    /// measures parts of the engine first. docs/performance.md says how the figures come about.
+    ///
+    /// Examples:
+    ///   cargo xtask bench --list                             the parts and their goals
+    ///   cargo xtask bench --part calls,http --rounds 3
+    ///   cargo xtask bench --install-baselines --part runtime,http
+    ///   cargo xtask bench --json bench.json --write-docs     all of it, and docs/performance.md
+    #[command(verbatim_doc_comment)]
     Bench {
-        /// What follows `--`: `--rounds N`, `--milliseconds N`, `--payload BYTES`,
-        /// `--concurrency N,…`, `--json FILE`.
-        #[arg(last = true)]
+        /// Builds what is measured beside the mesh and is not part of it, into .tools: the command
+        /// line of wasmtime, and a program with the crate wapc. Takes long; once.
+        #[arg(long)]
+        install_baselines: bool,
+        /// `--list`, `--part PART,…`, `--rounds N`, `--milliseconds N`, `--json FILE`, `--write-docs`, `--strict` and
+        /// what else `mesh-lab bench --help` names.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         options: Vec<String>,
     },
     /// Swaps a thousand revisions under a running load, and counts what fails.
@@ -102,7 +118,7 @@ fn main() -> ExitCode {
         Task::Setup => tasks::setup(),
         Task::Test => tasks::test(),
         Task::Demo { stay } => tasks::demo(stay),
-        Task::Bench { options } => tasks::bench(&options),
+        Task::Bench { install_baselines, options } => tasks::bench(install_baselines, &options),
         Task::Swaps { options } => tasks::swaps(&options),
         Task::Faults { options } => tasks::faults(&options),
         Task::Simulate { seeds, seed, json } => tasks::simulate(seeds, seed, json),

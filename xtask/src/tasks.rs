@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::baselines;
 use crate::process::{run, run_instead};
 use crate::setup::Tools;
 use crate::steps::Steps;
@@ -83,20 +84,29 @@ pub fn demo(stay: bool) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// Which step failed.
-pub fn bench(options: &[String]) -> anyhow::Result<()> {
+pub fn bench(install_baselines: bool, options: &[String]) -> anyhow::Result<()> {
+    // It may stand behind the options of the bench, too.
+    let (asked, options): (Vec<_>, Vec<_>) =
+        options.iter().partition(|option| *option == "--install-baselines");
     let mut steps = Steps::new();
     let tools = prepare(&mut steps)?;
     build_programs(&mut steps)?;
-    steps.step("bench: parts", || {
-        let echo = root().join("target/actors/echo.wasm");
-        let mut bench = cargo(&root());
-        bench.arg("bench").args(WORKSPACE).arg("--benches");
-        bench.env("MESH_BENCH_ACTOR", echo).env("MESH_BENCH_OPERATION", "echo");
-        run(with(&mut bench, &tools))
-    })?;
-    steps.step("bench: calls end to end", || run(with(lab("bench")?.args(options), &tools)))?;
+    if install_baselines || !asked.is_empty() {
+        steps.step("set-up: baselines", baselines::install)?;
+    }
+    // Who names a part, or asks which there are, wants that alone.
+    let narrowed = |option: &&String| *option == "--list" || option.starts_with("--part");
+    if !options.iter().any(narrowed) {
+        steps.step("bench: parts of the engine", || {
+            let echo = root().join("target/actors/echo.wasm");
+            let mut bench = cargo(&root());
+            bench.arg("bench").args(WORKSPACE).arg("--benches");
+            bench.env("MESH_BENCH_ACTOR", echo).env("MESH_BENCH_OPERATION", "echo");
+            run(with(&mut bench, &tools))
+        })?;
+    }
     steps.summarise();
-    Ok(())
+    run_instead(with(lab("bench")?.args(options), &tools))
 }
 
 /// Swaps revisions under load.

@@ -111,11 +111,28 @@ fn next_step(machine: &Machine, tried: Tried) -> Step {
 /// When there is no way to a compiler (the error says what to install), when an actor does not
 /// compile, or when a file can't be written.
 pub fn build_actors(root: &Path) -> Result<()> {
+    build(root, &compiler()?)
+}
+
+/// Builds one package of the workspace in `folder`, and returns the path of its module.
+///
+/// # Errors
+/// As for [`build_actors`].
+pub fn build_package(folder: &Path, package: &str, target: &Path) -> Result<PathBuf> {
+    let mut cargo = cargo(&compiler()?);
+    cargo.current_dir(folder).args(["build", "--release", "--locked", "--target", TARGET]);
+    cargo.arg("--target-dir").arg(target).args(["--package", package]);
+    process::run(&mut cargo)?;
+    Ok(target.join(TARGET).join("release").join(format!("{}.wasm", package.replace('-', "_"))))
+}
+
+/// Finds a compiler, or installs one.
+fn compiler() -> Result<Compiler> {
     let mut tried = Tried::default();
     loop {
         let machine = look();
         match next_step(&machine, tried) {
-            Step::Build(compiler) => return build(root, &compiler),
+            Step::Build(compiler) => return Ok(compiler),
             Step::AddTarget => {
                 tried.rustup = true;
                 eprintln!("actors: installing the target {TARGET} with rustup");
@@ -236,20 +253,7 @@ fn install_packages(root: Root) -> Result<()> {
 fn build(root: &Path, compiler: &Compiler) -> Result<()> {
     let actors = root.join("actors");
     let names = actor_names(&actors)?;
-    let mut cargo = match compiler {
-        Compiler::Installed => {
-            eprintln!("actors: building with the installed target {TARGET}");
-            without_build_variables(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        }
-        Compiler::Debian { linker } => {
-            eprintln!("actors: building with Debian's rustc and {}", linker.display());
-            let mut cargo = debian(DEBIAN_CARGO);
-            cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
-            // A stable compiler lets nobody build its own standard library unless told twice.
-            cargo.env("RUSTC_BOOTSTRAP", "1").arg("-Zbuild-std=std,panic_abort");
-            cargo
-        }
-    };
+    let mut cargo = cargo(compiler);
     cargo.current_dir(&actors).args(["build", "--release", "--target", TARGET]);
     cargo.arg("--target-dir").arg(actors.join("target"));
     for name in &names {
@@ -265,6 +269,24 @@ fn build(root: &Path, compiler: &Compiler) -> Result<()> {
         publish(&module, &modules.join(format!("{name}.wasm")))?;
     }
     Ok(())
+}
+
+/// Returns the cargo of a compiler.
+fn cargo(compiler: &Compiler) -> Command {
+    match compiler {
+        Compiler::Installed => {
+            eprintln!("wasm: building with the installed target {TARGET}");
+            without_build_variables(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        }
+        Compiler::Debian { linker } => {
+            eprintln!("wasm: building with Debian's rustc and {}", linker.display());
+            let mut cargo = debian(DEBIAN_CARGO);
+            cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+            // A stable compiler lets nobody build its own standard library unless told twice.
+            cargo.env("RUSTC_BOOTSTRAP", "1").arg("-Zbuild-std=std,panic_abort");
+            cargo
+        }
+    }
 }
 
 /// Returns the folders below `actors` that hold an actor: those with a manifest.

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use futures_util::StreamExt;
@@ -94,6 +94,7 @@ impl NodeOptions {
             .env_clear()
             .envs(clean_environment(home.path()))
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let begun = Instant::now();
         let mut process = ProcessGuard::spawn("mesh-node", command)?;
 
         let heard = async {
@@ -115,7 +116,7 @@ impl NodeOptions {
         let heard = timeout(bound, heard).await;
         let key = heard
             .with_context(|| format!("no heartbeat within {bound:?}\n{}", process.log_tail()))??;
-        Ok(MeshNode { key, process, _home: home })
+        Ok(MeshNode { key, process, joined_in: begun.elapsed(), _home: home })
     }
 }
 
@@ -123,6 +124,7 @@ impl NodeOptions {
 pub struct MeshNode {
     key: NodeKey,
     process: ProcessGuard,
+    joined_in: Duration,
     _home: TempDir,
 }
 
@@ -130,6 +132,11 @@ impl MeshNode {
     /// Returns the node's key.
     pub fn key(&self) -> &NodeKey {
         &self.key
+    }
+
+    /// Returns how long it took from the start of its process until its first heartbeat was heard.
+    pub fn joined_in(&self) -> Duration {
+        self.joined_in
     }
 
     /// Returns the process: to kill, to freeze, to look at its log.

@@ -11,6 +11,8 @@ use integration::faults::{Context, limits};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::signals::end_on_signals;
+
 /// What `mesh-lab faults` is told.
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -92,18 +94,6 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Scenario>> {
         None => bail!("there is no scenario {name:?}: see `mesh-lab faults --list`"),
     };
     names.iter().map(find).collect()
-}
-
-/// Ends the run in order at the first Ctrl-C, and at once at the second: no process outlives this
-/// one either way.
-async fn end_on_signals(in_order: CancellationToken, at_once: CancellationToken) {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        eprintln!("  ending after this round; once more to end at once");
-        in_order.cancel();
-        if tokio::signal::ctrl_c().await.is_ok() {
-            at_once.cancel();
-        }
-    }
 }
 
 fn write(options: &Options, report: &Report) -> anyhow::Result<()> {

@@ -2,132 +2,89 @@
 //! work.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context as _, ensure};
-use bytes::Bytes;
-use integration::harness::{Meshctl, NatsServer, NodeOptions, actor_module_bytes};
-use integration::publisher::Publisher;
-use integration::report::{median, table};
-use lattice_client::{Call, ConnectOptions, Lattice};
+use anyhow::ensure;
+use integration::bench::findings::Findings;
+use integration::bench::turns::Sample;
+use integration::harness::{Meshctl, actor_module_bytes};
+use integration::testbed::Testbed;
 use lattice_protocol::contract::{Message, random};
-use lattice_protocol::keys::{ActorKey, ProviderKey};
-use lattice_protocol::names::LinkName;
-use mesh_provider::{ActorsByNats, Answers, CallInfo, Config, Context, Link, LinkId, ProviderCall};
-use serde::Serialize;
+use lattice_protocol::keys::ActorKey;
+use lattice_protocol::record::Isolation;
+use mesh_provider::{Answers, Config, ProviderCall};
 
-use super::Options;
+use super::echo::deploy;
+use super::forward::{Batch, COLUMNS, Forward, LONG, SHORT};
+use super::trio::start_node;
+use super::{Context, alone};
 
-const LATTICE: &str = "bench";
-/// Host calls of one call of the actor.
-const TIMES: u32 = 2_000;
+const ALONE: &str = "the provider alone";
+const OPERATION: &str = random::operation::INTEGER;
+/// Calls of the provider alone, in one measurement.
+const TIMES: u32 = 20_000;
 
-#[derive(Serialize)]
-struct Forward<'a> {
-    target: &'a str,
-    operation: &'a str,
-    #[serde(with = "serde_bytes")]
-    payload: &'a [u8],
-    times: u32,
+enum Who {
+    Alone(Arc<dyn Answers>),
+    Actor(ActorKey, Batch),
 }
 
-/// Measures in turns, prints the table and returns the figures.
-pub(super) async fn run(options: &Options) -> anyhow::Result<serde_json::Value> {
-    let server = NatsServer::start().await?;
-    let url = server.url();
-    let lattice = Lattice::connect(ConnectOptions::url(&url).lattice(LATTICE.parse()?)).await?;
-    let node = NodeOptions::new(&url, LATTICE)?.start(lattice.nats()).await?;
-    let actor = Publisher::new(&lattice, "caller").await?;
-    let signed = actor.sign(&actor_module_bytes("pinger")?, 1, &[random::NAME])?;
-    actor.deploy(&signed, 1).await?;
-    actor.wait_until_served(1, Duration::from_secs(20)).await?;
-    let user = Meshctl::new(&url, LATTICE)?;
-    user.ok(&["link", "put", actor.key().as_str(), random::NAME, "random"]).await?;
-
-    let alone = Alone::open(&lattice).await?;
-    let (mut own, mut called) = (Vec::new(), Vec::new());
-    for round in 0..=options.rounds {
-        let provider = alone.measure().await?;
-        let all = call(&lattice, actor.key(), TIMES).await?;
-        let none = call(&lattice, actor.key(), 1).await?;
-        if round > 0 {
-            own.push(provider);
-            called.push((all - none) / f64::from(TIMES - 1));
+/// Measures the provider alone and by actors.
+pub(super) async fn run(context: &Context<'_>, found: &mut Findings) -> anyhow::Result<()> {
+    let bed = Testbed::start("bench").await?;
+    let _node = start_node(&bed, context).await?;
+    let lattice = bed.lattice();
+    let wasm = actor_module_bytes("pinger")?;
+    let user = Meshctl::new(&bed.url(), bed.name().as_str())?;
+    let (about, provider) = (mesh_random::ABOUT, mesh_random::provider);
+    let provider = alone::open(lattice, &about, provider, Config::default()).await?;
+    let mut subjects = vec![(ALONE.to_owned(), Who::Alone(provider))];
+    for batch in [SHORT, LONG] {
+        // Each has an actor of its own: a node learns how long an actor computes.
+        let name = format!("caller-{}", batch.times);
+        let actor = deploy(lattice, &name, &wasm, Isolation::PerCall, &[random::NAME]).await?;
+        let key = actor.key().clone();
+        user.ok(&["link", "put", key.as_str(), random::NAME, "random"]).await?;
+        subjects.push((format!("by an actor, {} in one", batch.times), Who::Actor(key, batch)));
+    }
+    let payload = random::Range { min: 0, max: 1_000 }.encode()?;
+    let measure = async |who: &mut Who| {
+        let us = match who {
+            Who::Alone(provider) => measure_alone(provider.as_ref(), &payload).await?,
+            Who::Actor(key, batch) => {
+                let mut forward = Forward::new(random::NAME, OPERATION, &payload);
+                let (us, answer) = forward.measure(lattice, key, *batch).await?;
+                random::Integer::decode(&answer)?;
+                us
+            }
+        };
+        Ok(Sample::default().with("call_us", us))
+    };
+    let turns = context.rounds.in_turns("host calls", &mut subjects, measure).await?;
+    found.tables.push(turns.table(&COLUMNS, &[]));
+    if let Some((alone, actors)) = turns.series.split_first() {
+        for actor in actors {
+            let beyond = actor.beyond(alone, "call_us");
+            let beyond = beyond.map_or("-".to_owned(), |beyond| beyond.shown(2));
+            found.note(format!("{}: {beyond} us beyond the provider's own", actor.name));
         }
     }
-    let (own, called) = (median(&mut own), median(&mut called));
-    let rows = [
-        ["host calls", "a call"].map(str::to_owned).to_vec(),
-        vec!["the provider alone".to_owned(), format!("{own:.2} us")],
-        vec!["an actor's host call to it".to_owned(), format!("{called:.2} us")],
-        vec!["beyond the provider's own".to_owned(), format!("{:.2} us", called - own)],
-    ];
-    println!("{}", table(&rows));
-    println!(
-        "  medians of {} rounds of {TIMES} calls of `integer` of mesh:random in one call of an actor\n",
-        options.rounds
-    );
-    drop(node);
-    lattice.close().await;
-    Ok(serde_json::json!({ "provider_us": own, "host_call_us": called }))
+    found.note(format!(
+        "`{OPERATION}` of {}, called so many times in one call of an actor with fresh memory",
+        random::NAME
+    ));
+    found.turns.push(turns);
+    Ok(())
 }
 
-fn request() -> anyhow::Result<Vec<u8>> {
-    Ok(random::Range { min: 0, max: 1_000 }.encode()?)
-}
-
-/// Has the actor call the provider that often; returns the microseconds that its call took.
-async fn call(lattice: &Lattice, actor: &ActorKey, times: u32) -> anyhow::Result<f64> {
-    let payload = request()?;
-    let operation = random::operation::INTEGER;
-    let forward = Forward { target: random::NAME, operation, payload: &payload, times };
-    let forward = Bytes::from(rmp_serde::to_vec_named(&forward)?);
-    let mut best = f64::INFINITY;
-    // The best of a few: what disturbs a call only makes it longer.
-    for _ in 0..5 {
-        let begun = Instant::now();
-        let call = Call::new(actor.clone(), "forward", forward.clone());
-        let answer = lattice.call(call.timeout(Duration::from_secs(20))).await?;
-        best = best.min(begun.elapsed().as_secs_f64() * 1e6);
-        random::Integer::decode(&answer.payload)?;
+/// Returns the microseconds of one call.
+async fn measure_alone(provider: &dyn Answers, payload: &[u8]) -> anyhow::Result<f64> {
+    let info = alone::info();
+    let begun = Instant::now();
+    for _ in 0..TIMES {
+        let call = ProviderCall { operation: OPERATION, payload, info: info.clone() };
+        let answer = provider.answer(call).await;
+        ensure!(answer.is_ok(), "the provider fails: {answer:?}");
     }
-    Ok(best)
-}
-
-/// The provider without a mesh around it.
-struct Alone(Arc<dyn Answers>);
-
-impl Alone {
-    async fn open(lattice: &Lattice) -> anyhow::Result<Self> {
-        let key = ProviderKey::generate()?.0;
-        let contract = mesh_random::ABOUT.contract;
-        let actors = ActorsByNats::new(lattice.clone(), key.clone(), contract, false);
-        let context =
-            Context { key, lattice: lattice.clone(), actors: Arc::new(actors), data: None };
-        let link = Link {
-            id: LinkId { source: ActorKey::generate()?.0, name: LinkName::default_link() },
-            config: Config::default(),
-            generation: 1,
-        };
-        let provider = mesh_random::provider(&context);
-        let opened = provider.open(&link).await;
-        Ok(Self(opened.map_err(|error| anyhow::anyhow!("{error}")).context("the link")?))
-    }
-
-    /// Returns the microseconds of one call.
-    async fn measure(&self) -> anyhow::Result<f64> {
-        let payload = request()?;
-        let info = CallInfo {
-            deadline: Instant::now() + Duration::from_secs(60),
-            trace: lattice_client::TraceContext::default(),
-        };
-        let begun = Instant::now();
-        for _ in 0..TIMES {
-            let operation = random::operation::INTEGER;
-            let call = ProviderCall { operation, payload: &payload, info: info.clone() };
-            let answer = self.0.answer(call).await;
-            ensure!(answer.is_ok(), "the provider fails: {answer:?}");
-        }
-        Ok(begun.elapsed().as_secs_f64() * 1e6 / f64::from(TIMES))
-    }
+    Ok(begun.elapsed().as_secs_f64() * 1e6 / f64::from(TIMES))
 }

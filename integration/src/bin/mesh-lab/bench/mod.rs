@@ -1,98 +1,130 @@
-//! What calls cost, beside what they could not cost less than, in the same run.
+//! What the mesh costs, beside what it could not cost less than, in the same run.
 //!
-//! A thing and its baseline are measured in turns, so that what else the machine does strikes both.
-//! Quote the ratios: absolute figures are this machine's.
+//! One file a part. A thing and its baseline are measured in turns, so that what else the machine
+//! does strikes both. Quote the ratios: absolute figures are this machine's.
 
+mod actor_calls;
+mod actors;
+mod alone;
+mod baselines;
 mod calls;
+mod cold;
+mod counter;
+mod echo;
+mod forward;
 mod host_calls;
 mod http;
+mod http_subject;
+mod idle;
+mod large;
+mod many;
+mod nodes;
+mod options;
+mod otlp;
+mod paced;
+mod parts;
+mod runtime;
+mod servers;
+mod sweep;
+mod telemetry;
+mod trio;
 
-use std::time::Duration;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use clap::{Args, ValueEnum};
-use serde_json::json;
+use integration::bench::findings::{Asked, FORMAT, Findings, Run};
+use integration::bench::goals;
+use integration::bench::machine::Machine;
+use integration::bench::turns::Rounds;
+use integration::harness::workspace_root;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
-pub use calls::raw_echo;
-pub use http::raw_http;
+pub use echo::raw_echo;
+pub use options::Options;
+pub use servers::{raw_counter, raw_http};
 
-/// Most measurements of one run: it always ends.
-const ROUNDS_MAX: u64 = 1_000;
+use crate::performance;
+use crate::signals::end_on_signals;
 
-/// What is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Part {
-    /// Calls over NATS against a raw NATS request and reply
-    Calls,
-    /// HTTP requests to an actor against a bare HTTP server
-    Http,
-    /// Host calls of an actor to a provider in the node's process
-    HostCalls,
+/// What every part is given.
+pub struct Context<'a> {
+    options: &'a Options,
+    rounds: Rounds,
 }
 
-/// What `mesh-lab bench` is told.
-#[derive(Args)]
-pub struct Options {
-    /// What to measure
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "calls,http,host-calls")]
-    part: Vec<Part>,
-    /// Rounds of each measurement
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=ROUNDS_MAX))]
-    rounds: u64,
-    /// Milliseconds that each measurement takes
-    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(10..=600_000))]
-    milliseconds: u64,
-    /// Bytes of each payload of `calls`
-    #[arg(long, default_value_t = 128)]
-    payload: usize,
-    /// Calls under way at once in `calls`, one measurement each
-    #[arg(
-        long,
-        value_delimiter = ',',
-        default_value = "1,64",
-        value_parser = clap::value_parser!(u64).range(1..=10_000)
-    )]
-    concurrency: Vec<u64>,
-    /// Connections of `http`
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=10_000))]
-    connections: u64,
-    /// File that the figures are written to as JSON
-    #[arg(long)]
-    json: Option<std::path::PathBuf>,
+impl Context<'_> {
+    /// Says how far the run is.
+    fn say(&self, text: &str) {
+        (self.rounds.say)(text);
+    }
+
+    /// Returns whether the run is to end.
+    fn stopped(&self) -> bool {
+        self.rounds.stop.is_cancelled()
+    }
 }
 
-/// Measures and prints the tables.
-pub async fn run(options: &Options) -> anyhow::Result<()> {
-    let mut figures = json!({});
-    for part in &options.part {
-        let (name, value) = match part {
-            Part::Calls => ("calls", Box::pin(calls::run(options)).await?),
-            Part::Http => ("http", Box::pin(http::run(options)).await?),
-            Part::HostCalls => ("host_calls", Box::pin(host_calls::run(options)).await?),
+/// Measures, prints what was found, and returns whether all went as it must: every part came to its
+/// end, and where `--strict` is given every goal was met.
+pub async fn run(options: &Options) -> anyhow::Result<bool> {
+    if options.list {
+        print!("{}", parts::list());
+        return Ok(true);
+    }
+    let stop = CancellationToken::new();
+    let rounds =
+        Rounds { count: options.rounds, stop: stop.clone(), say: |text| eprintln!("  {text}") };
+    let context = Context { options, rounds };
+    let at_once = CancellationToken::new();
+    let signals = end_on_signals(stop, at_once.clone());
+    let _signals = AbortOnDropHandle::new(tokio::spawn(signals));
+    let begun = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut run = Run {
+        format: FORMAT,
+        begun_s: begun.as_secs(),
+        asked: Asked {
+            rounds: options.rounds,
+            milliseconds: options.milliseconds,
+            options: std::env::args().skip(2).collect(),
+        },
+        machine: Machine::look(),
+        ..Run::default()
+    };
+    let chosen = options.chosen();
+    eprintln!("Ctrl-C ends the run with what it found so far");
+    for (number, part) in chosen.iter().enumerate() {
+        let mut found = Findings::new(part.name(), &part.about());
+        eprintln!("[{} of {}] {}: {}", number + 1, chosen.len(), found.part, found.about);
+        let begun = Instant::now();
+        let outcome = tokio::select! {
+            outcome = part.measure(&context, &mut found) => outcome,
+            // What is dropped stops its processes.
+            () = at_once.cancelled() => Ok(()),
         };
-        if let Some(fields) = figures.as_object_mut() {
-            fields.insert(name.to_owned(), value);
+        found.interrupted = context.stopped();
+        found.broken = outcome.err().map(|error| format!("{error:#}"));
+        eprintln!("  took {:.0} s", begun.elapsed().as_secs_f64());
+        println!("{}", found.text());
+        run.add(found);
+        write(options, &run)?;
+        if context.stopped() {
+            break;
         }
     }
+    println!("{}", goals::table(&run.goals).text());
+    println!(
+        "  medians of {} rounds of {} ms each; ratios are of one round, and their least and most are shown",
+        options.rounds, options.milliseconds
+    );
+    if options.write_docs {
+        performance::write(&run, &workspace_root().join("docs"))?;
+    }
+    Ok(!run.broken() && (!options.strict || run.met()))
+}
+
+fn write(options: &Options, run: &Run) -> anyhow::Result<()> {
     if let Some(path) = &options.json {
-        std::fs::write(path, serde_json::to_vec_pretty(&figures)?)?;
+        std::fs::write(path, serde_json::to_vec_pretty(run)?)?;
     }
     Ok(())
-}
-
-/// Returns the processor time that each process has used so far.
-fn cpu<const N: usize>(processes: &[u32; N]) -> anyhow::Result<[Duration; N]> {
-    let mut used = [Duration::ZERO; N];
-    for (used, process) in used.iter_mut().zip(processes) {
-        *used = integration::processor::used(*process)?;
-    }
-    Ok(used)
-}
-
-/// Returns the microseconds of processor time that each process has used a call.
-fn cpu_us<const N: usize>(before: &[Duration; N], after: &[Duration; N], calls: f64) -> [f64; N] {
-    let mut used = [0.0; N];
-    for ((us, before), after) in used.iter_mut().zip(before).zip(after) {
-        *us = after.saturating_sub(*before).as_secs_f64() * 1e6 / calls;
-    }
-    used
 }
