@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use lattice_protocol::claims::VerifiedModule;
 use lattice_protocol::limits::PAYLOAD_BYTES_MAX;
 use lattice_protocol::record::Isolation;
 use lattice_protocol::{Error, ErrorCode};
-use wasmtime::{InstancePre, Module};
+use wasmtime::InstancePre;
 
+use crate::code_cache::Code;
 use crate::engine::Engine;
 use crate::error::CompileError;
 use crate::exports::{self, Exports};
@@ -56,23 +56,21 @@ struct Inner {
 }
 
 impl Actor {
-    pub(crate) fn compile(
+    /// Makes an actor of code that was compiled.
+    pub(crate) fn new(
         engine: &Engine,
-        module: &VerifiedModule,
+        code: &Code,
         options: ActorOptions,
     ) -> Result<Self, CompileError> {
-        let memory_bytes = options.memory_bytes.min(engine.memory_max_bytes());
-        let snapshot = engine.snapshots().take(module.bytes(), memory_bytes);
-        let wasm = snapshot.as_deref().unwrap_or(module.bytes());
-        let module = Module::from_binary(engine.wasmtime(), wasm)
-            .map_err(|error| CompileError::Invalid(fault::shown_cause(&error)))?;
-        let declared = exports::initial_bytes(&module);
+        let memory_bytes = engine.memory_bytes(options);
+        let module = &code.module;
+        let declared = exports::initial_bytes(module);
         if declared > memory_bytes {
             return Err(CompileError::TooMuchMemory { declared, limit: memory_bytes });
         }
-        let pre = engine.linker().instantiate_pre(&module);
+        let pre = engine.linker().instantiate_pre(module);
         let pre = pre.map_err(|error| exports::unlinked(&error))?;
-        let exports = Exports::of(&module, snapshot.is_some())?;
+        let exports = Exports::of(module, code.is_initialised)?;
         let warm = match options.isolation {
             Isolation::PerCall => None,
             Isolation::Reuse => Some(Warm::new(engine, options.warm_instances_max)),
