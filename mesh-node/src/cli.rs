@@ -12,6 +12,7 @@ use mesh_program::ConnectArgs;
 use mesh_program::telemetry::LogArgs;
 use mesh_runtime::EngineOptions;
 
+use crate::code_folder::CodeArgs;
 use crate::node::NodeOptions;
 use crate::providers::ProviderOptions;
 use crate::trust::Trust;
@@ -66,6 +67,9 @@ pub struct Dev {
     /// The nats-server to start, where it is not found by itself
     #[arg(long, env = "MESH_NATS_SERVER", value_name = "FILE")]
     pub nats_server: Option<PathBuf>,
+    /// Where compiled code is kept.
+    #[command(flatten)]
+    pub code: CodeArgs,
 }
 
 /// How to join a lattice.
@@ -95,6 +99,9 @@ pub struct Join {
     /// Folder with the programs of providers that the registry may have this node run
     #[arg(long, env = "MESH_PROVIDER_DIR", value_name = "DIR")]
     pub provider_dir: Option<PathBuf>,
+    /// Where compiled code is kept.
+    #[command(flatten)]
+    pub code: CodeArgs,
     /// Issuer whose modules are loaded [default: anybody with a valid signature]
     #[arg(long = "trust", value_name = "ISSUER")]
     pub trust: Vec<IssuerKey>,
@@ -117,7 +124,7 @@ impl Join {
         Ok(NodeOptions {
             labels: Labels::from_iter(self.labels),
             trust: Trust::from_issuers(self.trust),
-            engine: EngineOptions::default(),
+            engine: EngineOptions { code_folder: self.code.folder(), ..EngineOptions::default() },
             providers: ProviderOptions {
                 http: self.http,
                 http_tls: self.http_tls_cert.zip(self.http_tls_key),

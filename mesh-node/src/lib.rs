@@ -17,6 +17,7 @@
 mod actor_host;
 mod call_host;
 pub mod cli;
+mod code_folder;
 mod compile_pool;
 mod compute;
 mod control;

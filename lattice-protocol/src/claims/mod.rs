@@ -10,7 +10,7 @@ mod verify;
 
 pub use sign::{SignRequest, sign};
 pub use token::{Claims, ModuleClaims};
-pub use verify::{VerifiedModule, check_period, inspect, verify};
+pub use verify::{VerifiedClaims, VerifiedModule, check_period, inspect, verify, verify_again};
 
 use crate::keys::KeyError;
 

@@ -1,5 +1,6 @@
 //! Verification: the one way from bytes to a module that may be loaded.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use ed25519_dalek::{Signature, VerifyingKey};
@@ -16,10 +17,17 @@ use crate::names::Digest;
 #[derive(Clone, Debug)]
 pub struct VerifiedModule {
     bytes: Arc<[u8]>,
+    verified: VerifiedClaims,
+}
+
+/// What was verified of a module: all that is known of it but its bytes.
+#[derive(Clone, Debug)]
+pub struct VerifiedClaims {
     digest: Digest,
     actor: ActorKey,
     issuer: IssuerKey,
     claims: Claims,
+    token: Arc<[u8]>,
 }
 
 impl VerifiedModule {
@@ -27,8 +35,24 @@ impl VerifiedModule {
     pub fn bytes(&self) -> &Arc<[u8]> {
         &self.bytes
     }
+}
 
-    /// Returns the digest of the bytes.
+/// What was verified of it.
+impl Deref for VerifiedModule {
+    type Target = VerifiedClaims;
+
+    fn deref(&self) -> &VerifiedClaims {
+        &self.verified
+    }
+}
+
+impl VerifiedClaims {
+    /// Returns the token that the module carries, as it was signed.
+    pub fn token(&self) -> &[u8] {
+        &self.token
+    }
+
+    /// Returns the digest of the module's bytes.
     pub fn digest(&self) -> &Digest {
         &self.digest
     }
@@ -80,20 +104,38 @@ pub fn inspect(wasm: &[u8]) -> Result<Claims, ClaimsError> {
 /// [`ClaimsError`] naming the first thing that is wrong.
 pub fn verify(wasm: &[u8], now_s: u64) -> Result<VerifiedModule, ClaimsError> {
     let sections = Sections::read(wasm)?;
-    let token = Token::read(sections.token()?)?;
+    let verified = signed(sections.token()?, || Digest::of(wasm))?;
+    check_hash(&sections, &verified.claims.wascap.hash)?;
+    check_period(&verified.claims, now_s)?;
+    Ok(VerifiedModule { bytes: Arc::from(wasm), verified })
+}
+
+/// Verifies the claims of a module whose bytes are not at hand, at the time `now_s` (Unix seconds).
+///
+/// Only for whoever has proof that [`verify`] once accepted a module with this digest and this token: what the
+/// token says of the bytes is not looked at.
+///
+/// # Errors
+/// [`ClaimsError`] naming the first thing that is wrong.
+pub fn verify_again(
+    token: &[u8],
+    digest: Digest,
+    now_s: u64,
+) -> Result<VerifiedClaims, ClaimsError> {
+    let verified = signed(token, || digest)?;
+    check_period(&verified.claims, now_s)?;
+    Ok(verified)
+}
+
+/// Reads a token and checks who signed it; nothing that it says is checked yet.
+fn signed(token: &[u8], digest: impl FnOnce() -> Digest) -> Result<VerifiedClaims, ClaimsError> {
+    let text: Arc<[u8]> = Arc::from(token);
+    let token = Token::read(token)?;
     let key = |what| move |cause| ClaimsError::Key { what, cause };
     let issuer: IssuerKey = token.claims.iss.parse().map_err(key("the claims' issuer"))?;
     let actor: ActorKey = token.claims.sub.parse().map_err(key("the claims' subject"))?;
     check_signature(&issuer, &token)?;
-    check_hash(&sections, &token.claims.wascap.hash)?;
-    check_period(&token.claims, now_s)?;
-    Ok(VerifiedModule {
-        bytes: Arc::from(wasm),
-        digest: Digest::of(wasm),
-        actor,
-        issuer,
-        claims: token.claims,
-    })
+    Ok(VerifiedClaims { digest: digest(), actor, issuer, claims: token.claims, token: text })
 }
 
 /// Checks the signature strictly.

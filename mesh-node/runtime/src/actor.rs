@@ -4,19 +4,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use lattice_protocol::claims::VerifiedModule;
 use lattice_protocol::limits::PAYLOAD_BYTES_MAX;
 use lattice_protocol::record::Isolation;
 use lattice_protocol::{Error, ErrorCode};
-use wasmtime::{InstancePre, Module};
+use wasmtime::InstancePre;
 
+use crate::code_cache::Code;
 use crate::engine::Engine;
 use crate::error::CompileError;
 use crate::exports::{self, Exports};
 use crate::fault;
 use crate::host::Host;
 use crate::instance::{Instance, Plan};
-use crate::prepared::Prepared;
+use crate::prepared::Preparation;
 use crate::rewind::Rewind;
 use crate::state::State;
 use crate::warm::Warm;
@@ -60,25 +60,26 @@ struct Inner {
 }
 
 impl Actor {
-    pub(crate) fn compile(
+    /// Makes an actor of code that was compiled.
+    pub(crate) fn new(
         engine: &Engine,
-        module: &VerifiedModule,
+        code: &Code,
         options: ActorOptions,
     ) -> Result<Self, CompileError> {
-        let memory_bytes = options.memory_bytes.min(engine.memory_max_bytes());
-        let prepared = Prepared::of(module.bytes(), engine, memory_bytes, options.isolation);
-        let module = Module::from_binary(engine.wasmtime(), &prepared.wasm)
-            .map_err(|error| CompileError::Invalid(fault::shown_cause(&error)))?;
-        let declared = exports::initial_bytes(&module);
+        let memory_bytes = engine.memory_bytes(options);
+        let module = &code.module;
+        let declared = exports::initial_bytes(module);
         if declared > memory_bytes {
             return Err(CompileError::TooMuchMemory { declared, limit: memory_bytes });
         }
-        let pre = engine.linker().instantiate_pre(&module);
+        let pre = engine.linker().instantiate_pre(module);
         let pre = pre.map_err(|error| exports::unlinked(&error))?;
-        let exports = Exports::of(&module, prepared.is_initialised)?;
-        let rewind = prepared.rewound_globals.zip(engine.pages());
-        let rewind = rewind.and_then(|(globals, pages)| Rewind::of(&module, globals, pages));
-        let is_kept = options.isolation == Isolation::Reuse || rewind.is_some();
+        let Preparation { is_initialised, rewound_globals } = code.preparation;
+        let exports = Exports::of(module, is_initialised)?;
+        let rewinds = options.isolation == Isolation::PerCall;
+        let rewind = rewound_globals.filter(|_| rewinds).zip(engine.pages());
+        let rewind = rewind.and_then(|(globals, pages)| Rewind::of(module, globals, pages));
+        let is_kept = !rewinds || rewind.is_some();
         let warm = is_kept.then(|| Warm::new(engine, options.warm_instances_max));
         let engine = engine.clone();
         Ok(Self(Arc::new(Inner { engine, pre, exports, memory_bytes, warm, rewind })))

@@ -1,24 +1,31 @@
 //! The engine: wasmtime configured for many short calls of untrusted code.
 
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use lattice_protocol::claims::VerifiedModule;
 use lattice_protocol::limits::ACTOR_MEMORY_MAX_BYTES;
-use wasmtime::{Config, Enabled, Linker, PoolingAllocationConfig};
+use lattice_protocol::names::Digest;
+use wasmtime::{Config, Enabled, Linker, Module, PoolingAllocationConfig};
 
 use crate::actor::{Actor, ActorOptions};
+use crate::code_cache::{Code, CodeCache, CodeName, Compatibility};
 use crate::error::{CompileError, EngineError};
+use crate::prepared::Prepared;
 use crate::rewind::Pages;
 use crate::snapshot::Snapshots;
 use crate::state::State;
 use crate::ticker::Ticker;
-use crate::{abi, limits, machine, wasi};
+use crate::{abi, fault, limits, machine, wasi};
 
 /// How large an engine is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineOptions {
+    /// Where compiled code is kept for the next time; nowhere where none is named. What is there is run: the folder
+    /// must be this user's alone, or none is used.
+    pub code_folder: Option<PathBuf>,
     /// Instances that exist at once; a call that finds none free is answered `busy`.
     pub slots: u32,
     /// Most memory that one instance may have, whatever an actor's options say.
@@ -31,6 +38,7 @@ impl Default for EngineOptions {
         let slots = machine::memory_bytes() / limits::MACHINE_BYTES_PER_SLOT;
         let slots = u32::try_from(slots).unwrap_or(u32::MAX);
         Self {
+            code_folder: None,
             slots: slots.clamp(limits::SLOTS_MIN, limits::SLOTS_MAX),
             memory_max_bytes: ACTOR_MEMORY_MAX_BYTES,
         }
@@ -47,6 +55,8 @@ struct Inner {
     snapshots: Snapshots,
     /// What tells which pages were written, where the system does.
     pages: Option<Arc<Pages>>,
+    code: Option<CodeCache>,
+    compatibility: Compatibility,
     ticker: Ticker,
     is_pooling: bool,
     memory_max_bytes: u64,
@@ -80,6 +90,8 @@ impl Engine {
         abi::link(&mut linker).map_err(unusable)?;
         wasi::link(&mut linker).map_err(unusable)?;
         let snapshots = Snapshots::new(base()).map_err(unusable)?;
+        let compatibility = Compatibility::of(&engine, snapshots.engine());
+        let code = options.code_folder.as_deref().and_then(open_code);
         let clock = engine.clone();
         let ticker = Ticker::start(move || clock.increment_epoch()).map_err(EngineError::Ticker)?;
         Ok(Engine(Arc::new(Inner {
@@ -87,6 +99,8 @@ impl Engine {
             linker,
             snapshots,
             pages: Pages::told(),
+            code,
+            compatibility,
             ticker,
             is_pooling,
             memory_max_bytes,
@@ -100,7 +114,8 @@ impl Engine {
         self.0.is_pooling
     }
 
-    /// Compiles a module. Takes long and blocks: call it where that is allowed.
+    /// Compiles a module, or takes what was kept when it was compiled before; keeps what it compiles. Takes long and
+    /// blocks: call it where that is allowed.
     ///
     /// # Errors
     /// [`CompileError`] when the code is invalid, imports what is not offered here, lacks what
@@ -110,7 +125,37 @@ impl Engine {
         module: &VerifiedModule,
         options: ActorOptions,
     ) -> Result<Actor, CompileError> {
-        Actor::compile(self, module, options)
+        let memory_bytes = self.memory_bytes(options);
+        let name = CodeName::of(&self.0.compatibility, module.digest(), memory_bytes);
+        let cache = self.0.code.as_ref();
+        if let Some(code) = cache.and_then(|cache| cache.find(&self.0.engine, &name)) {
+            return Actor::new(self, &code, options);
+        }
+        let prepared = Prepared::of(module.bytes(), &self.0.snapshots, memory_bytes);
+        let compiled = Module::from_binary(&self.0.engine, &prepared.wasm)
+            .map_err(|error| CompileError::Invalid(fault::shown_cause(&error)))?;
+        let (preparation, note) = (prepared.preparation, module.token().to_vec());
+        let code = Code { module: compiled, preparation, note };
+        let actor = Actor::new(self, &code, options)?;
+        // As it is in its file the system can take back what is not in use.
+        match cache.and_then(|cache| cache.keep(&self.0.engine, &name, &code)) {
+            Some(code) => Actor::new(self, &code, options),
+            None => Ok(actor),
+        }
+    }
+
+    /// Returns the module with `digest` as it was kept when it was compiled before, and the token that was verified
+    /// then. Blocks, for about a millisecond.
+    pub fn find(&self, digest: &Digest, options: ActorOptions) -> Option<Compiled> {
+        let name = CodeName::of(&self.0.compatibility, digest, self.memory_bytes(options));
+        let code = self.0.code.as_ref()?.find(&self.0.engine, &name)?;
+        let actor = Actor::new(self, &code, options).ok()?;
+        Some(Compiled { actor, token: code.note })
+    }
+
+    /// Returns the memory that an instance may have.
+    pub(crate) fn memory_bytes(&self, options: ActorOptions) -> u64 {
+        options.memory_bytes.min(self.0.memory_max_bytes)
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
@@ -121,20 +166,12 @@ impl Engine {
         &self.0.linker
     }
 
-    pub(crate) fn snapshots(&self) -> &Snapshots {
-        &self.0.snapshots
-    }
-
     pub(crate) fn pages(&self) -> Option<&Arc<Pages>> {
         self.0.pages.as_ref()
     }
 
     pub(crate) fn ticker(&self) -> &Ticker {
         &self.0.ticker
-    }
-
-    pub(crate) fn memory_max_bytes(&self) -> u64 {
-        self.0.memory_max_bytes
     }
 
     /// Counts one more idle instance, if there may be one.
@@ -150,6 +187,25 @@ impl Engine {
     pub(crate) fn release_idle(&self, count: u32) {
         self.0.idle.fetch_sub(count, Ordering::Relaxed);
     }
+}
+
+/// A module that was compiled at an earlier time.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// It.
+    pub actor: Actor,
+    /// The token that it carried, and that was verified before it was compiled.
+    pub token: Vec<u8>,
+}
+
+/// Opens the folder of compiled code. Nothing depends on it but time: without it everything is compiled.
+fn open_code(folder: &Path) -> Option<CodeCache> {
+    CodeCache::open(folder)
+        .inspect_err(|error| {
+            let folder = folder.display();
+            tracing::warn!(%folder, %error, "compiled code is not kept: modules are compiled at each start");
+        })
+        .ok()
 }
 
 impl std::fmt::Debug for Engine {

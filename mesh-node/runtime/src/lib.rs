@@ -12,6 +12,7 @@
 
 mod abi;
 mod actor;
+mod code_cache;
 mod engine;
 mod error;
 mod exports;
@@ -32,6 +33,6 @@ mod warm;
 mod wasi;
 
 pub use actor::{Actor, ActorOptions, Call};
-pub use engine::{Engine, EngineOptions};
+pub use engine::{Compiled, Engine, EngineOptions};
 pub use error::{CompileError, EngineError};
 pub use host::{Host, HostCall, HostFuture, LogSource};

@@ -63,7 +63,23 @@ pub const REWIND_MEMORY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// No fewer than stay in a slot, or an instance that is made there never is.
 pub const REWIND_PAGES_MAX: usize = SLOT_RESIDENT_BYTES / 4096;
 /// Globals of a module whose instances are rewound.
-pub const REWIND_GLOBALS_MAX: usize = 64;
+pub const REWIND_GLOBALS_MAX: u8 = 64;
+
+/// Compiled code that is kept on disk, all of it: what was used longest ago goes when there is more.
+pub const CODE_CACHE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Files of it.
+pub const CODE_CACHE_FILES_MAX: u64 = 32 * 1024;
+/// A process looks at the folder each time it has written so many parts of what may be there: by one part a process
+/// the bounds may be exceeded meanwhile.
+pub const CODE_CACHE_LOOKS: u64 = 16;
+/// Compiled code of one module that is kept; larger code is compiled anew each time.
+pub const CODE_FILE_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// What may be noted of it: the claims of its module.
+pub const CODE_NOTE_BYTES_MAX: usize = lattice_protocol::limits::CLAIMS_BYTES_MAX;
+/// Bytes of it that are read at once.
+pub const CODE_READ_BYTES: usize = 64 * 1024;
+/// Time after which a file that is not whole is taken for one whose writer has died.
+pub const CODE_UNFINISHED_S_MAX: u64 = 60 * 60;
 
 /// Calls that one warm instance serves before it is replaced.
 pub const WARM_CALLS_MAX: u32 = 10_000;

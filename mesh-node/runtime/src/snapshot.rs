@@ -33,6 +33,11 @@ impl Snapshots {
         Ok(Self { engine: Engine::new(&config)? })
     }
 
+    /// Returns the engine that runs initialisations.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// Returns `wasm` as it is once it is initialised, where that can be known ahead. Nothing of it runs when
     /// there is nothing to initialise.
     pub(crate) fn take(&self, wasm: &[u8], memory_bytes: u64) -> Option<Vec<u8>> {

@@ -10,6 +10,7 @@ use anyhow::Context;
 use lattice_client::ConnectOptions;
 use lattice_client::keystore::{DEFAULT_NAME, KeyStore, SeedKind};
 use lattice_protocol::keys::IssuerKey;
+use mesh_runtime::EngineOptions;
 
 use crate::cli::Dev;
 use crate::node::{Node, NodeOptions};
@@ -36,6 +37,7 @@ pub async fn run(
     let node_options = NodeOptions {
         trust: Trust::from_issuers([trusted.clone()]),
         traced,
+        engine: EngineOptions { code_folder: options.code.folder(), ..EngineOptions::default() },
         providers: ProviderOptions {
             http: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, options.http_port))),
             http_tls: None,

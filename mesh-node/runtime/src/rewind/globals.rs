@@ -13,13 +13,13 @@ use crate::limits::REWIND_GLOBALS_MAX;
 const PREFIX: &str = "mesh:rewind:";
 
 /// Returns the name under which the mutable global of this number is exported.
-pub(crate) fn name(number: usize) -> String {
+pub(crate) fn name(number: u8) -> String {
     format!("{PREFIX}{number}")
 }
 
 /// Returns `wasm` with its mutable globals exported, and how many there are; nothing where an instance of it can't
 /// be rewound. It is valid if `wasm` is.
-pub(crate) fn exported(wasm: &[u8]) -> Option<(Vec<u8>, usize)> {
+pub(crate) fn exported(wasm: &[u8]) -> Option<(Vec<u8>, u8)> {
     let mut mutable = Vec::new();
     let mut globals = 0_u32;
     let mut has_exports = false;
@@ -46,7 +46,7 @@ pub(crate) fn exported(wasm: &[u8]) -> Option<(Vec<u8>, usize)> {
                     (!name.starts_with(PREFIX)).then_some(())?;
                     exports.export(name, kind_of(kind)?, index);
                 }
-                for (number, index) in mutable.iter().enumerate() {
+                for (number, index) in (0..REWIND_GLOBALS_MAX).zip(&mutable) {
                     exports.export(&name(number), ExportKind::Global, *index);
                 }
                 has_exports = true;
@@ -65,8 +65,8 @@ pub(crate) fn exported(wasm: &[u8]) -> Option<(Vec<u8>, usize)> {
             module.section(&RawSection { id, data: wasm.get(range)? });
         }
     }
-    (has_exports && mutable.len() <= REWIND_GLOBALS_MAX).then_some(())?;
-    Some((module.finish(), mutable.len()))
+    let count = u8::try_from(mutable.len()).ok().filter(|count| *count <= REWIND_GLOBALS_MAX)?;
+    has_exports.then(|| (module.finish(), count))
 }
 
 fn is_number(ty: ValType) -> bool {
@@ -101,7 +101,7 @@ fn is_kept_nowhere(operator: &Operator<'_>) -> bool {
 mod tests {
     use super::*;
 
-    fn exported_of(items: &str) -> Option<(Vec<u8>, usize)> {
+    fn exported_of(items: &str) -> Option<(Vec<u8>, u8)> {
         let wat = format!(r#"(module (memory (export "memory") 1) {items})"#);
         exported(&wat::parse_str(wat).unwrap())
     }
@@ -147,7 +147,7 @@ mod tests {
             assert_eq!(exported_of(items), None, "{items}");
         }
         assert!(exported_of("").is_some());
-        let many = "(global (mut i32) (i32.const 0))".repeat(REWIND_GLOBALS_MAX + 1);
+        let many = "(global (mut i32) (i32.const 0))".repeat(usize::from(REWIND_GLOBALS_MAX) + 1);
         assert_eq!(exported_of(&many), None);
         assert_eq!(exported(b"no module"), None);
     }

@@ -49,7 +49,7 @@ pub(crate) struct Rewind {
 
 impl Rewind {
     /// Returns what rewinds instances of `module`, which was made by [`exported`] with so many globals.
-    pub(crate) fn of(module: &Module, globals: usize, pages: &Arc<Pages>) -> Option<Self> {
+    pub(crate) fn of(module: &Module, globals: u8, pages: &Arc<Pages>) -> Option<Self> {
         let globals = (0..globals).map(|number| module.get_export_index(&globals::name(number)));
         let globals = globals.collect::<Option<_>>()?;
         Some(Self { pages: pages.clone(), globals, held: Mutex::default() })

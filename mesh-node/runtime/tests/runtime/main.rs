@@ -8,6 +8,7 @@
 )]
 
 mod calls;
+mod code_cache;
 mod guests;
 mod hostile;
 mod isolation;
