@@ -30,6 +30,7 @@ mod hostile;
 mod join_leave;
 mod links;
 mod malformed;
+mod many_actors;
 mod module_of_others;
 mod placement;
 mod registry;

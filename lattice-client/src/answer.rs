@@ -76,6 +76,21 @@ pub struct AnswerOptions {
 }
 
 impl Lattice {
+    /// As [`Lattice::answer_calls`], and does not wait until the server knows of the subscription: a
+    /// [`fence`](Lattice::fence) tells that, of many at once.
+    ///
+    /// # Errors
+    /// [`ServeError`] when the subscription can't be made.
+    pub async fn begin_to_answer<A: Answering>(
+        &self,
+        options: AnswerOptions,
+        answering: Arc<A>,
+    ) -> Result<Serving, ServeError> {
+        let serve = serve_options(self, &options);
+        let handler = CallHandler::new(self.clone(), options, answering);
+        self.begin_to_serve(serve, Arc::new(handler)).await
+    }
+
     /// Answers the calls of a key, together with all others that do so, until
     /// [`Serving::drain`]. Who answers for an actor has to serve controls too
     /// ([`Lattice::serve_controls`]): callers ask by them whether a call that takes long is lost.
@@ -87,14 +102,18 @@ impl Lattice {
         options: AnswerOptions,
         answering: Arc<A>,
     ) -> Result<Serving, ServeError> {
-        let serve = ServeOptions {
-            subject: Subject::Call(self.name().clone(), options.target.clone()).to_string(),
-            queue_group: Some(subjects::queue_group(&options.target)),
-            in_flight_max: options.in_flight_max,
-            sheds: true,
-        };
+        let serve = serve_options(self, &options);
         let handler = CallHandler::new(self.clone(), options, answering);
         self.serve(serve, Arc::new(handler)).await
+    }
+}
+
+fn serve_options(lattice: &Lattice, options: &AnswerOptions) -> ServeOptions {
+    ServeOptions {
+        subject: Subject::Call(lattice.name().clone(), options.target.clone()).to_string(),
+        queue_group: Some(subjects::queue_group(&options.target)),
+        in_flight_max: options.in_flight_max,
+        sheds: true,
     }
 }
 

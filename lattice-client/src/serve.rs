@@ -129,6 +129,24 @@ impl Lattice {
         options: ServeOptions,
         handler: Arc<H>,
     ) -> Result<Serving, ServeError> {
+        let subject = options.subject.clone();
+        let serving = self.begin_to_serve(options, handler).await?;
+        match self.fence().await {
+            true => Ok(serving),
+            false => Err(ServeError::new(&subject, &"the server does not confirm it")),
+        }
+    }
+
+    /// Subscribes and serves until [`Serving::drain`]; the server may not know of the subscription yet, which
+    /// a [`fence`](Lattice::fence) tells.
+    ///
+    /// # Errors
+    /// [`ServeError`] when the subscription can't be made.
+    pub async fn begin_to_serve<H: Handler>(
+        &self,
+        options: ServeOptions,
+        handler: Arc<H>,
+    ) -> Result<Serving, ServeError> {
         let ServeOptions { subject, queue_group, in_flight_max, sheds } = options;
         // Calls are shared by a queue group; what everybody hears is no call.
         let reader = queue_group.is_some().then(|| self.under_way().reader());
@@ -137,9 +155,6 @@ impl Lattice {
             None => self.nats().subscribe(subject.clone()).await,
         }
         .map_err(|error| ServeError::new(&subject, &error))?;
-        if !self.fence().await {
-            return Err(ServeError::new(&subject, &"the server does not confirm it"));
-        }
         let handlers = TaskTracker::new();
         let pulse = self.pulse();
         let stop = CancellationToken::new();

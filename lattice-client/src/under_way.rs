@@ -66,7 +66,10 @@ impl UnderWay {
     pub fn reader(&self) -> Reader {
         let reader = Reader(Arc::default());
         let mut readers = lock(&self.readers);
-        readers.retain(|reader| reader.strong_count() > 0);
+        // Those that are gone are looked for only when there is no room: each time would be quadratic.
+        if readers.len() == readers.capacity() {
+            readers.retain(|reader| reader.strong_count() > 0);
+        }
         readers.push(Arc::downgrade(&reader.0));
         reader
     }
@@ -74,7 +77,10 @@ impl UnderWay {
     /// Returns what tells when all that had reached this client by now is read.
     pub fn unread(&self) -> Unread {
         let readers = lock(&self.readers);
-        let now = |reader: &Weak<AtomicU64>| Some(reader.upgrade()?.load(Ordering::Acquire));
+        // Who waits has read all.
+        let now = |reader: &Weak<AtomicU64>| {
+            Some(reader.upgrade()?.load(Ordering::Acquire)).filter(|now| now % 2 == 0)
+        };
         Unread(readers.iter().filter_map(|it| Some((it.clone(), now(it)?))).collect())
     }
 }

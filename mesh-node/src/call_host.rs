@@ -7,7 +7,7 @@ use lattice_client::TraceContext;
 use lattice_protocol::keys::ActorKey;
 use mesh_runtime::{Host, HostCall, HostFuture, LogSource};
 
-use crate::actor_host::Revision;
+use crate::actor_host::{Module, Revision};
 use crate::router;
 use crate::shared::Shared;
 
@@ -16,6 +16,7 @@ pub(crate) struct CallHost {
     pub shared: Arc<Shared>,
     pub origin: ActorKey,
     pub revision: Arc<Revision>,
+    pub module: Arc<Module>,
     pub deadline: Instant,
     pub hops: u8,
     pub trace: TraceContext,
@@ -25,12 +26,12 @@ impl CallHost {
     pub fn new(
         shared: Arc<Shared>,
         origin: ActorKey,
-        revision: Arc<Revision>,
+        (revision, module): (Arc<Revision>, Arc<Module>),
         deadline: Instant,
         hops: u8,
         trace: TraceContext,
     ) -> Self {
-        Self { shared, origin, revision, deadline, hops, trace }
+        Self { shared, origin, revision, module, deadline, hops, trace }
     }
 }
 
@@ -40,7 +41,7 @@ impl Host for CallHost {
     }
 
     fn log(&self, source: LogSource, text: &str) {
-        log_line(self.revision.name.as_str(), self.revision.number, source, text);
+        log_line(self.revision.name().as_str(), self.revision.number(), source, text);
     }
 }
 

@@ -102,6 +102,9 @@ pub struct Join {
     /// Where compiled code is kept.
     #[command(flatten)]
     pub code: CodeArgs,
+    /// Memory for compiled modules, in MiB: what was not called for longest goes [default: an eighth of the machine's]
+    #[arg(long, env = "MESH_MODULE_MEMORY", value_name = "MIB")]
+    pub module_memory: Option<u64>,
     /// Issuer whose modules are loaded [default: anybody with a valid signature]
     #[arg(long = "trust", value_name = "ISSUER")]
     pub trust: Vec<IssuerKey>,
@@ -121,7 +124,10 @@ impl Join {
     /// # Errors
     /// [`ContextError`] when a NATS context is named that can't be used.
     pub fn into_options(self, traced: bool) -> Result<NodeOptions, ContextError> {
+        let options = NodeOptions::new(self.connect.options("mesh-node")?);
+        let module_memory = self.module_memory.map(|mib| mib.saturating_mul(1024 * 1024));
         Ok(NodeOptions {
+            module_memory_bytes: module_memory.unwrap_or(options.module_memory_bytes),
             labels: Labels::from_iter(self.labels),
             trust: Trust::from_issuers(self.trust),
             engine: EngineOptions { code_folder: self.code.folder(), ..EngineOptions::default() },
@@ -135,7 +141,7 @@ impl Join {
             drain_bound: self.connect.drain_bound(),
             connect_bound: self.connect.connect_bound(),
             traced,
-            ..NodeOptions::new(self.connect.options("mesh-node")?)
+            ..options
         })
     }
 }

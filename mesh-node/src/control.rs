@@ -10,6 +10,7 @@ use lattice_protocol::control::{Ack, AskActors, AskLink, Leave, LinkState, Prepa
 use lattice_protocol::subjects::{self, ControlVerb, Subject};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::compile_pool::Haste;
 use crate::health;
 use crate::inquiry::Question;
 use crate::loader::Loader;
@@ -89,8 +90,10 @@ impl ControlHandler {
         } else if !self.shared.trust.includes(&record.issuer) {
             Err(Refused::untrusted(&record.issuer))
         } else {
-            let before = self.shared.host(&record.key).and_then(|host| host.revision());
-            self.loader.load(&record, before.as_deref()).await.map(drop)
+            let serves =
+                self.shared.host(&record.key).is_some_and(|host| host.revision().is_some());
+            let haste = if serves { Haste::Unhurried } else { Haste::Awaited };
+            self.loader.module(&record, haste).await.map(drop)
         };
         let answer = match outcome {
             Ok(()) => Prepared::Ready { node },

@@ -89,8 +89,6 @@ struct State {
     told: Option<u64>,
     /// What is served.
     served: Option<u64>,
-    /// Set where it is served only until somebody else does.
-    linger: Option<Linger>,
 }
 
 /// Decides what a node with certain labels and trust serves.
@@ -102,6 +100,8 @@ pub struct Follower {
     view: LatticeView,
     peers: Peers,
     actors: BTreeMap<ActorKey, State>,
+    /// Those of them that are served only until somebody else does.
+    lingering: BTreeMap<ActorKey, Linger>,
     /// Set when the node leaves: how often others are asked at most.
     leaving: Option<u32>,
 }
@@ -110,7 +110,8 @@ impl Follower {
     /// Makes one that knows of nothing yet.
     pub fn new(node: NodeKey, labels: Labels, trust: Trust) -> Self {
         let (view, peers) = (LatticeView::default(), Peers::default());
-        Self { node, labels, trust, view, peers, actors: BTreeMap::new(), leaving: None }
+        let (actors, lingering) = (BTreeMap::new(), BTreeMap::new());
+        Self { node, labels, trust, view, peers, actors, lingering, leaving: None }
     }
 
     /// Returns the records that were taken in.
@@ -159,13 +160,12 @@ impl Follower {
         }
         let plan = self.plan(key);
         if plan != Plan::Elsewhere && plan != Plan::Absent {
-            let state = self.actors.get_mut(key);
-            let lingered = state.and_then(|state| state.linger.take()).is_some();
+            let lingered = self.lingering.remove(key).is_some();
             steps.extend(lingered.then_some(Step::Stay));
         }
         match plan {
             Plan::Absent => {
-                self.actors.remove(key);
+                self.forget(key);
                 steps.push(Step::Stop);
             }
             Plan::Elsewhere => steps.extend(self.elsewhere(key)),
@@ -211,6 +211,27 @@ impl Follower {
         }
     }
 
+    /// Returns the steps that follow when a module that is served by its record alone turns out to be refused for
+    /// good: it is left to others.
+    pub fn unusable(
+        &mut self,
+        key: &ActorKey,
+        wanted: &Arc<Wanted>,
+        refused: Refused,
+    ) -> Vec<Step> {
+        let newest = self.view.actor(key).is_some_and(|now| now.at == wanted.at);
+        let Some(state) = self.actors.get_mut(key).filter(|_| newest) else { return Vec::new() };
+        if state.served != Some(wanted.at) {
+            return Vec::new();
+        }
+        self.lingering.remove(key);
+        // What was told of it before was of another record.
+        *state = State { refused: Some(wanted.at), told: state.told, ..State::default() };
+        let mut steps = vec![Step::Stop];
+        steps.extend(self.refuse(key, refused));
+        steps
+    }
+
     /// Takes in that a subscription was made, behind which `hosted` answers.
     pub fn subscribed(&mut self, key: &ActorKey, hosted: Hosted) {
         self.state(key).hosted = Some(hosted);
@@ -237,6 +258,18 @@ impl Follower {
 
     fn state(&mut self, key: &ActorKey) -> &mut State {
         self.actors.entry(key.clone()).or_default()
+    }
+
+    /// Returns whether the newest record of an actor was refused for good.
+    pub fn refuses(&self, key: &ActorKey) -> bool {
+        let newest = self.view.actor(key).map(|wanted| wanted.at);
+        self.actors.get(key).is_some_and(|state| state.refused.is_some() && state.refused == newest)
+    }
+
+    /// Forgets an actor that nothing is done about any more.
+    fn forget(&mut self, key: &ActorKey) {
+        self.actors.remove(key);
+        self.lingering.remove(key);
     }
 
     /// Loads what the newest record wants, unless that is under way or was refused for good.

@@ -66,6 +66,38 @@ pub const PEERS_MAX: usize = 10_000;
 /// Questions of other nodes that may wait for the loop that knows what is served; more are not
 /// answered, and come again.
 pub const ACTOR_QUESTIONS_WAITING_MAX: usize = 64;
+/// Actors of the lattice up to which a node that joins loads all modules before it serves them. Of more it serves
+/// all by their records, and loads a module when it is called first, or later on.
+pub const LOADED_AT_JOIN_MAX: usize = 64;
+/// Subscriptions that a node that joins makes before it waits until the server knows of them.
+pub const JOIN_SUBSCRIPTIONS: usize = 1_024;
+/// Time after which a node that has joined begins to compile what was never compiled here.
+pub const COMPILE_LATER_AFTER_MS: u64 = 15_000;
+/// Pause between two of those.
+pub const COMPILE_LATER_PAUSE_MS: u64 = 200;
+/// Compiled modules that are read from disk at once.
+pub const CODE_READS_MAX: usize = 8;
+/// Part of the machine's memory that compiled modules take by default: one of so many.
+pub const MODULE_MEMORY_DIVISOR: u64 = 8;
+/// Least that they take by default.
+pub const MODULE_MEMORY_BYTES_MIN: u64 = 64 * 1024 * 1024;
+/// Most modules in memory, whatever their size: the system counts what is mapped, too.
+pub const MODULES_HELD_MAX: usize = 4_096;
+/// Files that a node asks the system for; modules in memory take half of what it is given at most.
+pub const OPEN_FILES_WANTED: u64 = 65_536;
+/// Where they are too many, those go that are beyond the bounds less one of so many parts, so that not each one that
+/// comes has to look for another that goes.
+pub const MODULES_ROOM_DIVISOR: usize = 16;
+/// Time without a call after which a module goes that can be read from disk again.
+pub const MODULE_IDLE_S: u32 = 60;
+/// Modules that stay, however long they are not called.
+pub const MODULES_IDLE_KEPT: usize = 32;
+/// Interval at which that is looked at: what a call notes of its time is as exact.
+pub const MODULE_TICK_MS: u64 = 2_000;
+/// Modules that were found to be refused late, and of which the loop is not told yet.
+pub const FOUND_BAD_WAITING_MAX: usize = 64;
+/// Parts of a map that is read without a lock.
+pub const SHARDS: usize = 256;
 /// Warm instances of an actor with `reuse` isolation.
 pub const WARM_INSTANCES_MAX: u32 = 64;
 /// Refused modules that a node remembers for its inventory.
@@ -97,6 +129,10 @@ pub const PROVIDER_PULSES_MISSED_MAX: u32 = 3;
 pub const PROVIDER_LOG_END_MS: u64 = 500;
 /// Durable invocations of one actor that this node has at once.
 pub const QUEUE_IN_FLIGHT_MAX: usize = 16;
+/// Actors whose durable invocations are read all the time; of further ones only while some are stored.
+pub const QUEUE_READERS_AWAKE: usize = 64;
+/// Interval at which it is looked for which of the further ones some are stored.
+pub const QUEUE_LOOK_INTERVAL_MS: u64 = 500;
 /// Time after which a node asks anew for the durable invocations of an actor.
 pub const QUEUE_PULL_EXPIRES_MS: u64 = 20_000;
 /// Pause before durable invocations that could not be read are asked for again.

@@ -1,11 +1,12 @@
-//! From a record to a revision that can serve: fetch, verify, compile, probe.
+//! From a record to a module that can serve: fetch, verify, compile, probe; or from what was kept on disk when that
+//! was done before.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lattice_client::registry::Registry;
-use lattice_protocol::claims::{self, VerifiedModule};
+use lattice_protocol::claims::{self, VerifiedClaims};
 use lattice_protocol::contract::older::contract_of as older_contract;
 use lattice_protocol::names::{ActorName, Digest};
 use lattice_protocol::record::{ActorRecord, Isolation};
@@ -13,7 +14,7 @@ use lattice_protocol::{Error, ErrorCode};
 use mesh_runtime::{Actor, ActorOptions, Engine, Host, HostCall, HostFuture, LogSource};
 use tokio::sync::Semaphore;
 
-use crate::actor_host::{Admission, Revision};
+use crate::actor_host::Module;
 use crate::call_host::log_line;
 use crate::compile_pool::{CompilePool, Haste};
 use crate::limits;
@@ -33,6 +34,8 @@ struct Inner {
     engine: Engine,
     registry: Registry,
     fetches: Semaphore,
+    /// Modules that are read from disk at once.
+    finds: Semaphore,
     compilations: Semaphore,
     pool: CompilePool,
     /// What was compiled last, newest at the back.
@@ -41,15 +44,25 @@ struct Inner {
 
 /// A module that was verified, compiled and probed under certain options.
 struct Compiled {
-    module: VerifiedModule,
+    verified: VerifiedClaims,
     memory_bytes: u64,
     isolation: Isolation,
-    actor: Actor,
+    module: Arc<Module>,
 }
 
 impl Compiled {
+    fn new(record: &ActorRecord, verified: VerifiedClaims, actor: Actor) -> Arc<Self> {
+        let module = Arc::new(Module {
+            capabilities: verified.capabilities().iter().map(|one| by_our_name(one)).collect(),
+            dialect: older::dialect_of(verified.capabilities(), actor.imports_from(OLDER_HOST)),
+            actor,
+        });
+        let (memory_bytes, isolation) = (record.memory_bytes(), record.isolation);
+        Arc::new(Self { verified, memory_bytes, isolation, module })
+    }
+
     fn fits(&self, record: &ActorRecord) -> bool {
-        *self.module.digest() == record.digest
+        *self.verified.digest() == record.digest
             && self.memory_bytes == record.memory_bytes()
             && self.isolation == record.isolation
     }
@@ -61,6 +74,7 @@ impl Loader {
             engine,
             registry,
             fetches: Semaphore::new(limits::FETCHES_MAX),
+            finds: Semaphore::new(limits::CODE_READS_MAX),
             compilations: Semaphore::new(limits::COMPILATIONS_MAX),
             pool,
             compiled: Mutex::default(),
@@ -68,48 +82,55 @@ impl Loader {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Makes the revision that `record` wants, in the place of `before`, which serves meanwhile; takes its places
-    /// over where their number stays.
-    pub async fn load(
-        &self,
-        record: &ActorRecord,
-        before: Option<&Revision>,
-    ) -> Result<Arc<Revision>, Refused> {
-        let haste = if before.is_some() { Haste::Unhurried } else { Haste::Awaited };
-        let compiled = self.compiled(record, haste).await?;
-        let module = &compiled.module;
-        let admission = match before {
-            Some(before) if before.admission.size() == record.concurrency() => {
-                before.admission.clone()
-            }
-            _ => Arc::new(Admission::new(record.concurrency())),
-        };
-        Ok(Arc::new(Revision {
-            number: record.revision,
-            digest: record.digest.clone(),
-            name: record.name.clone(),
-            issuer: module.issuer().clone(),
-            capabilities: module.capabilities().iter().map(|one| by_our_name(one)).collect(),
-            dialect: older::dialect_of(
-                module.capabilities(),
-                compiled.actor.imports_from(OLDER_HOST),
-            ),
-            timeout_max: record.limits.timeout_ms.map(|ms| Duration::from_millis(ms.into())),
-            admission,
-            // The next revision most likely does what the last one did.
-            weight: before.map(|before| before.weight.clone()).unwrap_or_default(),
-            actor: compiled.actor.clone(),
-        }))
+    /// Returns whether compiled code is kept on disk.
+    pub fn keeps_code(&self) -> bool {
+        self.inner.engine.keeps_code()
     }
 
-    async fn compiled(&self, record: &ActorRecord, haste: Haste) -> Result<Arc<Compiled>, Refused> {
-        let kept = self.kept().iter().find(|compiled| compiled.fits(record)).cloned();
-        if let Some(compiled) = kept {
+    /// Returns whether the module that `record` names can be had from disk.
+    pub fn is_kept(&self, record: &ActorRecord) -> bool {
+        self.inner.engine.is_kept(&record.digest, options_of(record))
+    }
+
+    /// Returns the module that `record` names, as soon as `haste` says.
+    ///
+    /// # Errors
+    /// [`Refused`] when it can't be had, or must not be run.
+    pub async fn module(&self, record: &ActorRecord, haste: Haste) -> Result<Arc<Module>, Refused> {
+        if let Some(kept) = self.prepared(record) {
             // Its claims may have expired since.
-            check_period(&compiled.module)?;
-            agree(record, &compiled.module)?;
-            return Ok(compiled);
+            check_period(&kept.verified)?;
+            agree(record, &kept.verified)?;
+            return Ok(kept.module.clone());
         }
+        if let Some(found) = self.find(record).await? {
+            return Ok(found.module.clone());
+        }
+        Ok(self.compile(record, haste).await?.module.clone())
+    }
+
+    fn prepared(&self, record: &ActorRecord) -> Option<Arc<Compiled>> {
+        self.kept().iter().find(|compiled| compiled.fits(record)).cloned()
+    }
+
+    /// Returns the module as it was kept on disk, when it was verified, compiled and probed before.
+    async fn find(&self, record: &ActorRecord) -> Result<Option<Arc<Compiled>>, Refused> {
+        if !self.keeps_code() {
+            return Ok(None);
+        }
+        let place = self.inner.finds.acquire().await;
+        let (engine, digest) = (self.inner.engine.clone(), record.digest.clone());
+        let options = options_of(record);
+        let found = tokio::task::spawn_blocking(move || engine.find(&digest, options)).await;
+        drop(place);
+        let found = found.map_err(|error| Refused::passing(error.to_string()))?;
+        let Some(mesh_runtime::Compiled { actor, token }) = found else { return Ok(None) };
+        let verified = claims::verify_again(&token, record.digest.clone(), now_s())?;
+        agree(record, &verified)?;
+        Ok(Some(Compiled::new(record, verified, actor)))
+    }
+
+    async fn compile(&self, record: &ActorRecord, haste: Haste) -> Result<Arc<Compiled>, Refused> {
         // However many records came at once, few modules are in memory before they are compiled.
         let fetching = self.inner.fetches.acquire().await;
         let fetch = self.inner.registry.module(&record.digest);
@@ -120,32 +141,23 @@ impl Loader {
         let place = self.inner.compilations.acquire().await;
         drop(fetching);
         let engine = self.inner.engine.clone();
-        let options = ActorOptions {
-            memory_bytes: record.memory_bytes(),
-            isolation: record.isolation,
-            warm_instances_max: limits::WARM_INSTANCES_MAX,
-        };
+        let options = options_of(record);
         let wanted = record.clone();
         let compile = self.inner.pool.run(haste, move || {
             let module = claims::verify(&bytes, now_s())?;
             agree(&wanted, &module)?;
             let actor =
                 engine.compile(&module, options).map_err(|error| Refused::unusable(&error))?;
-            Ok::<_, Refused>((module, actor))
+            Ok::<_, Refused>((VerifiedClaims::clone(&module), actor))
         });
-        let (module, actor) =
+        let (verified, actor) =
             compile.await.map_err(|error| Refused::passing(error.to_string()))??;
         drop(place);
         let probe =
             Arc::new(ProbeHost { name: record.name.to_string(), revision: record.revision });
         let deadline = Instant::now() + Duration::from_millis(limits::PROBE_TIMEOUT_MS);
         actor.probe(probe, deadline).await.map_err(|error| Refused::failed_probe(&error))?;
-        let compiled = Arc::new(Compiled {
-            module,
-            memory_bytes: record.memory_bytes(),
-            isolation: record.isolation,
-            actor,
-        });
+        let compiled = Compiled::new(record, verified, actor);
         let mut kept = self.kept();
         if kept.len() >= limits::COMPILED_KEPT_MAX {
             kept.pop_front();
@@ -156,7 +168,7 @@ impl Loader {
 
     /// Forgets a module that must not be loaded again.
     pub fn forget(&self, digest: &Digest) {
-        self.kept().retain(|compiled| compiled.module.digest() != digest);
+        self.kept().retain(|compiled| compiled.verified.digest() != digest);
     }
 
     fn kept(&self) -> MutexGuard<'_, VecDeque<Arc<Compiled>>> {
@@ -164,8 +176,16 @@ impl Loader {
     }
 }
 
+fn options_of(record: &ActorRecord) -> ActorOptions {
+    ActorOptions {
+        memory_bytes: record.memory_bytes(),
+        isolation: record.isolation,
+        warm_instances_max: limits::WARM_INSTANCES_MAX,
+    }
+}
+
 /// Checks that a record says of its module what the module says of itself.
-fn agree(record: &ActorRecord, module: &VerifiedModule) -> Result<(), Refused> {
+fn agree(record: &ActorRecord, module: &VerifiedClaims) -> Result<(), Refused> {
     if record.key != *module.actor() {
         return Err(Refused::mismatch("actor", record.key.as_str(), module.actor().as_str()));
     }
@@ -189,7 +209,7 @@ fn by_our_name(capability: &str) -> String {
     older_contract(capability).unwrap_or(capability).to_owned()
 }
 
-fn check_period(module: &VerifiedModule) -> Result<(), Refused> {
+fn check_period(module: &VerifiedClaims) -> Result<(), Refused> {
     claims::check_period(module.claims(), now_s()).map_err(Refused::from)
 }
 

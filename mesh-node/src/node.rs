@@ -25,6 +25,7 @@ use crate::control::{self, Order};
 use crate::health::HealthServer;
 use crate::limits;
 use crate::loader::Loader;
+use crate::modules::Modules;
 use crate::presence;
 use crate::providers::{self, BuiltInError, ProviderOptions};
 use crate::queue::Queues;
@@ -44,6 +45,8 @@ pub struct NodeOptions {
     pub trust: Trust,
     /// How the engine is sized.
     pub engine: EngineOptions,
+    /// Bytes of compiled code that may be in memory; what was not called for longest goes.
+    pub module_memory_bytes: u64,
     /// The providers that answer in this process.
     pub providers: ProviderOptions,
     /// The folder whose programs the registry may have this node run as providers.
@@ -66,6 +69,7 @@ impl NodeOptions {
             labels: Labels::new(),
             trust: Trust::Anybody,
             engine: EngineOptions::default(),
+            module_memory_bytes: module_memory_bytes(),
             providers: ProviderOptions::default(),
             provider_dir: None,
             health: None,
@@ -74,6 +78,12 @@ impl NodeOptions {
             traced: false,
         }
     }
+}
+
+/// Returns the memory for compiled modules where nobody says how much.
+fn module_memory_bytes() -> u64 {
+    let share = mesh_runtime::machine_memory_bytes() / limits::MODULE_MEMORY_DIVISOR;
+    share.max(limits::MODULE_MEMORY_BYTES_MIN)
 }
 
 /// Why a node can't start.
@@ -184,10 +194,12 @@ impl Node {
         let (wanted, wanted_providers) = watch::channel(WantedProviders::default());
         open_queue(&lattice).await;
         let queues_stop = CancellationToken::new();
+        let (bad, found_bad) = mpsc::channel(limits::FOUND_BAD_WAITING_MAX);
+        let modules = Modules::start(loader, options.module_memory_bytes, bad);
         let queues = Queues::new(shared.clone(), queues_stop.clone());
         let reconciler = Reconciler::new(
             shared.clone(),
-            loader,
+            (modules, found_bad),
             queues,
             questions,
             options.drain_bound,
@@ -299,8 +311,8 @@ impl Node {
         }
         let _ = self.drain.send(());
         abandoned += lost.await.unwrap_or_default();
-        for host in self.shared.hosts() {
-            self.shared.remove_host(host.key());
+        for host in self.shared.hosts.all() {
+            self.shared.hosts.remove(host.key());
         }
         let serving = self.serving.into_iter().map(|serving| serving.drain(bound));
         let drained = futures_util::future::join_all(serving).await;

@@ -1,27 +1,29 @@
 //! Makes what this node serves follow what the registry wants: one loop, one closed set of events.
 
+mod join;
 mod others;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lattice_client::answer::AnswerOptions;
 use lattice_client::registry::{Change, RegistryWatch};
 use lattice_client::serve::Serving;
 use lattice_protocol::control::Refusal;
 use lattice_protocol::event::EventKind;
-use lattice_protocol::keys::{ActorKey, TargetKey};
+use lattice_protocol::keys::ActorKey;
 use mesh_provider::LinkId;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::actor_host::{ActorHost, Revision, Slot};
+use crate::compile_pool::Haste;
 use crate::follow::{Follower, Hosted, Step};
 use crate::inquiry::{Heard, Inquiry, Question};
 use crate::lattice_view::{Affected, Wanted};
-use crate::limits;
 use crate::loader::Loader;
+use crate::modules::{FoundBad, Modules};
 use crate::neighbours::{Neighbours, Noticed};
 use crate::queue::{Queues, Reading};
 use crate::refusal::{self, Refused};
@@ -40,6 +42,8 @@ enum Event {
     Heard(Heard),
     /// Something was noticed of other nodes.
     Noticed(Noticed),
+    /// A module that is served by its record turned out to be refused.
+    FoundBad(FoundBad),
     /// The node leaves: serve nothing any more once others do, then drain everything within the
     /// bound.
     Drain,
@@ -66,6 +70,7 @@ struct Deployment {
 pub(crate) struct Reconciler {
     shared: Arc<Shared>,
     loader: Loader,
+    modules: Modules,
     queues: Queues,
     follower: Follower,
     deployments: HashMap<ActorKey, Deployment>,
@@ -73,6 +78,7 @@ pub(crate) struct Reconciler {
     /// What is being left; each returns how many calls were abandoned.
     drains: JoinSet<usize>,
     questions: mpsc::Receiver<Question>,
+    found_bad: mpsc::Receiver<FoundBad>,
     inquiry: Inquiry,
     neighbours: Neighbours,
     /// What others are to be asked about.
@@ -80,6 +86,8 @@ pub(crate) struct Reconciler {
     drain_bound: Duration,
     /// Whether the node leaves.
     leaving: bool,
+    /// Compiles what was not called yet.
+    later: Option<AbortOnDropHandle<()>>,
     synced: watch::Sender<bool>,
     wanted_providers: watch::Sender<WantedProviders>,
 }
@@ -87,7 +95,7 @@ pub(crate) struct Reconciler {
 impl Reconciler {
     pub fn new(
         shared: Arc<Shared>,
-        loader: Loader,
+        (modules, found_bad): (Modules, mpsc::Receiver<FoundBad>),
         queues: Queues,
         questions: mpsc::Receiver<Question>,
         drain_bound: Duration,
@@ -100,18 +108,21 @@ impl Reconciler {
         let neighbours = Neighbours::new(shared.lattice.clone());
         Self {
             shared,
-            loader,
+            loader: modules.loader().clone(),
+            modules,
             queues,
             follower,
             deployments: HashMap::new(),
             loads: JoinSet::new(),
             drains: JoinSet::new(),
             questions,
+            found_bad,
             inquiry,
             neighbours,
             to_ask: Vec::new(),
             drain_bound,
             leaving: false,
+            later: None,
             synced,
             wanted_providers,
         }
@@ -131,6 +142,7 @@ impl Reconciler {
                 Some(question) = self.questions.recv() => Event::Asked(question),
                 heard = self.inquiry.next() => Event::Heard(heard),
                 noticed = self.neighbours.next() => Event::Noticed(noticed),
+                Some(found) = self.found_bad.recv() => Event::FoundBad(found),
                 Some(_) = self.drains.join_next(), if !self.leaving => continue,
             };
             match event {
@@ -139,6 +151,7 @@ impl Reconciler {
                 Event::Asked(question) => self.asked(question),
                 Event::Heard(heard) => self.heard(heard).await,
                 Event::Noticed(noticed) => self.noticed(noticed).await,
+                Event::FoundBad(found) => self.found_bad(found).await,
                 Event::Drain => self.begin_to_leave().await,
                 Event::Lost => return self.leave().await,
             }
@@ -162,8 +175,12 @@ impl Reconciler {
                 self.shared.saw_registry(at);
             }
             Change::Synced { connection, pauses } => {
-                self.take_in(change, 0).await;
-                self.synced.send_replace(true);
+                if *self.synced.borrow() {
+                    self.take_in(change, 0).await;
+                } else {
+                    self.join().await;
+                    self.synced.send_replace(true);
+                }
                 self.shared.freshness.read_through(connection, pauses);
             }
             Change::CaughtUp { pauses } => self.shared.freshness.caught_up(pauses),
@@ -186,12 +203,20 @@ impl Reconciler {
                 Affected::Nothing
             }
         };
+        // Until all is listed, nothing is done about any of it: to do it once is enough.
+        let listed = *self.synced.borrow();
         let view = self.follower.view();
         match &affected {
-            Affected::Actor(_) => self.shared.set_names(view.names()),
+            Affected::Actor(key) => {
+                let name = view.actor(key).map(|wanted| &wanted.record.name);
+                self.shared.names.set(key, name);
+            }
+            Affected::Everything if !listed => {}
             Affected::Everything => self.shared.set_revocations(view.revocations().clone()),
             Affected::Link(source, contract, name) => {
-                self.shared.set_links(view.links().clone());
+                if listed {
+                    self.shared.set_links(view.links().clone());
+                }
                 let Some(providers) = self.shared.providers() else { return };
                 match view.links().get(source, contract, name) {
                     Some(record) => providers.put_link(record, at),
@@ -201,13 +226,16 @@ impl Reconciler {
                     }
                 }
             }
+            Affected::Providers if !listed => {}
             Affected::Providers => {
                 self.wanted_providers.send_replace(view.providers().clone());
             }
             Affected::Nothing => {}
         }
-        let keys = self.follower.affected(&affected);
-        self.follow_all(keys).await;
+        if listed {
+            let keys = self.follower.affected(&affected);
+            self.follow_all(keys).await;
+        }
     }
 
     async fn follow_all(&mut self, keys: Vec<ActorKey>) {
@@ -268,10 +296,15 @@ impl Reconciler {
         before: Option<Arc<Revision>>,
         pause: Duration,
     ) {
-        let loader = self.loader.clone();
+        let (loader, modules) = (self.loader.clone(), self.modules.clone());
+        let haste = if before.is_some() { Haste::Unhurried } else { Haste::Awaited };
         self.loads.spawn(async move {
             tokio::time::sleep(pause).await;
-            let outcome = loader.load(&wanted.record, before.as_deref()).await;
+            let outcome = loader.module(&wanted.record, haste).await.map(|module| {
+                let revision = Arc::new(Revision::new(wanted.clone(), before.as_deref()));
+                modules.put(&revision, &module);
+                revision
+            });
             Loaded { key, wanted, outcome }
         });
     }
@@ -292,12 +325,8 @@ impl Reconciler {
     /// Puts a revision where calls find it: behind the subscription where there is one.
     async fn serve(&mut self, key: &ActorKey, revision: &Arc<Revision>, subscribe: bool) {
         self.shared.forget_refusal(key);
-        let mut data = BTreeMap::from([
-            ("name".to_owned(), revision.name.to_string()),
-            ("revision".to_owned(), revision.number.to_string()),
-            ("digest".to_owned(), revision.digest.to_string()),
-        ]);
-        let number = revision.number;
+        let mut data = join::event_data(revision);
+        let number = revision.number();
         let slot = Slot::Serving(revision.clone());
         if subscribe {
             if self.subscribe(key, slot, Hosted::Serving(revision.serving())).await {
@@ -305,9 +334,10 @@ impl Reconciler {
                 self.tell(EventKind::ActorStarted, key.as_str(), data).await;
             }
         } else if let Some(host) = self.host(key) {
-            let before = host.revision().map(|before| before.number.to_string());
+            let before = host.revision().map(|before| before.number().to_string());
             let before = before.unwrap_or_default();
             host.swap(slot);
+            self.shared.hosts.put(&host);
             tracing::info!(actor = %key, revision = number, before, "swapped");
             data.insert("before".to_owned(), before);
             self.tell(EventKind::ActorSwapped, key.as_str(), data).await;
@@ -328,8 +358,9 @@ impl Reconciler {
         let Some(host) = self.host(key) else { return };
         let before = host.revision();
         host.swap(Slot::Refusing(error.clone()));
+        self.shared.hosts.put(&host);
         if let Some(revision) = before {
-            self.loader.forget(&revision.digest);
+            self.loader.forget(revision.digest());
             tracing::warn!(actor = %key, reason = %error.message, "stopped");
             let data = BTreeMap::from([("reason".to_owned(), error.message)]);
             self.tell(EventKind::ActorStopped, key.as_str(), data).await;
@@ -355,30 +386,6 @@ impl Reconciler {
             revision: wanted.record.revision,
             error: refused.error.clone(),
         });
-    }
-
-    /// Subscribes for an actor; returns whether that went well.
-    async fn subscribe(&mut self, key: &ActorKey, slot: Slot, hosted: Hosted) -> bool {
-        let host = Arc::new(ActorHost::new(key.clone(), self.shared.clone(), slot));
-        let options = AnswerOptions {
-            target: TargetKey::Actor(key.clone()),
-            node: self.shared.key.clone(),
-            in_flight_max: limits::CALLS_IN_FLIGHT_MAX,
-            bodies: self.shared.bodies.clone(),
-        };
-        match self.shared.lattice.answer_calls(options.clone(), host.clone()).await {
-            Ok(serving) => {
-                self.shared.add_host(&host);
-                let queue = self.queues.read(&host, options);
-                self.deployments.insert(key.clone(), Deployment { host, serving, queue });
-                self.follower.subscribed(key, hosted);
-                true
-            }
-            Err(error) => {
-                tracing::error!(actor = %key, %error, "an actor can't be served");
-                false
-            }
-        }
     }
 
     async fn tell(&self, kind: EventKind, subject: &str, data: BTreeMap<String, String>) {

@@ -23,7 +23,7 @@ use crate::permit;
 
 /// Routes a call that an actor asks its host to make, in whatever words it does so.
 pub(crate) async fn route(from: &CallHost, call: HostCall) -> Result<Bytes, Error> {
-    if from.revision.dialect.is_none() || older_contract(&call.namespace).is_none() {
+    if from.module.dialect.is_none() || older_contract(&call.namespace).is_none() {
         return route_one(from, call).await;
     }
     let HostCall { link, namespace, operation, payload } = call;
@@ -146,11 +146,11 @@ fn away(route: &Route, error: Error) -> Error {
 
 /// Finds out whom the namespace of a host call means, and whether the caller may call it.
 fn resolve(from: &CallHost, call: &HostCall) -> Result<Route, Error> {
-    let capabilities = &from.revision.capabilities;
+    let capabilities = &from.module.capabilities;
     let direct = |key: ActorKey| Ok(Route { target: key.into(), over: None });
     match call.namespace.parse::<TargetKey>() {
         Ok(TargetKey::Actor(key)) => {
-            permit::actor_call(capabilities, &key, || from.shared.name_of(&key))?;
+            permit::actor_call(capabilities, &key, || from.shared.names.of(&key))?;
             return direct(key);
         }
         Ok(TargetKey::Provider(key)) => {
@@ -173,7 +173,7 @@ fn resolve(from: &CallHost, call: &HostCall) -> Result<Route, Error> {
             "the namespace of a host call is a contract, or an actor's key or name",
         )
     })?;
-    let key = from.shared.actor_named(&name)?;
+    let key = from.shared.names.actor(&name)?;
     permit::actor_call(capabilities, &key, || Some(name))?;
     direct(key)
 }

@@ -1,7 +1,7 @@
 //! What the parts of a node share: who it is, what it serves, whether it leaves.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -9,18 +9,19 @@ use arc_swap::ArcSwap;
 use lattice_client::Lattice;
 use lattice_protocol::control::{Inventory, Refusal};
 use lattice_protocol::keys::{ActorKey, NodeKey};
-use lattice_protocol::names::ActorName;
 use lattice_protocol::presence::Heartbeat;
 use lattice_protocol::record::{ActorRecord, Labels};
-use lattice_protocol::{Error, ErrorCode, limits as wire};
+use lattice_protocol::{Error, limits as wire};
 use tokio::sync::Semaphore;
 
 use crate::actor_host::ActorHost;
 use crate::compute::Compute;
 use crate::freshness::Freshness;
+use crate::hosts::Hosts;
 use crate::lattice_view::Revocations;
 use crate::limits;
 use crate::links::Links;
+use crate::names_known::NamesKnown;
 use crate::providers::Providers;
 use crate::supervisor::Board;
 use crate::trust::Trust;
@@ -41,8 +42,12 @@ pub(crate) struct Shared {
     pub sequence: AtomicU64,
     draining: AtomicBool,
     started: Instant,
-    hosts: ArcSwap<HashMap<ActorKey, Arc<ActorHost>>>,
-    names: ArcSwap<HashMap<ActorName, Vec<ActorKey>>>,
+    /// The actors that are served here.
+    pub hosts: Hosts,
+    /// Which actors of the lattice bear which name.
+    pub names: NamesKnown,
+    /// Calls that run now.
+    pub in_flight: AtomicU32,
     revocations: ArcSwap<Revocations>,
     links: ArcSwap<Links>,
     /// Whether all of it is as the registry says now.
@@ -79,8 +84,9 @@ impl Shared {
             sequence: AtomicU64::new(0),
             draining: AtomicBool::new(false),
             started: Instant::now(),
-            hosts: ArcSwap::default(),
-            names: ArcSwap::default(),
+            hosts: Hosts::default(),
+            names: NamesKnown::default(),
+            in_flight: AtomicU32::new(0),
             revocations: ArcSwap::default(),
             links: ArcSwap::default(),
             freshness,
@@ -104,35 +110,7 @@ impl Shared {
 
     /// Returns the host of an actor that is served here.
     pub fn host(&self, key: &ActorKey) -> Option<Arc<ActorHost>> {
-        self.hosts.load().get(key).cloned()
-    }
-
-    /// Returns every host.
-    pub fn hosts(&self) -> Vec<Arc<ActorHost>> {
-        self.hosts.load().values().cloned().collect()
-    }
-
-    /// Adds a host; only the reconciler writes.
-    pub fn add_host(&self, host: &Arc<ActorHost>) {
-        self.hosts.rcu(|hosts| {
-            let mut hosts = HashMap::clone(hosts);
-            hosts.insert(host.key().clone(), host.clone());
-            hosts
-        });
-    }
-
-    /// Takes a host out; only the reconciler writes.
-    pub fn remove_host(&self, key: &ActorKey) {
-        self.hosts.rcu(|hosts| {
-            let mut hosts = HashMap::clone(hosts);
-            hosts.remove(key);
-            hosts
-        });
-    }
-
-    /// Says which actors bear which name.
-    pub fn set_names(&self, names: HashMap<ActorName, Vec<ActorKey>>) {
-        self.names.store(Arc::new(names));
+        self.hosts.get(key)
     }
 
     /// Says where the calls of actors lead.
@@ -182,30 +160,6 @@ impl Shared {
         self.revocations.load().struck(&record.key, &record.issuer, &record.digest)
     }
 
-    /// Returns the name that an actor is deployed as.
-    pub fn name_of(&self, key: &ActorKey) -> Option<ActorName> {
-        let names = self.names.load();
-        names.iter().find(|(_, keys)| keys.contains(key)).map(|(name, _)| name.clone())
-    }
-
-    /// Returns the actor that bears `name`.
-    ///
-    /// # Errors
-    /// `not_found` when none does, `bad_request` when several do.
-    pub fn actor_named(&self, name: &ActorName) -> Result<ActorKey, Error> {
-        match self.names.load().get(name).map(Vec::as_slice) {
-            Some([key]) => Ok(key.clone()),
-            None | Some([]) => Err(Error::not_started(
-                ErrorCode::NotFound,
-                format!("no actor is deployed as {name}"),
-            )),
-            Some(keys) => Err(Error::not_started(
-                ErrorCode::BadRequest,
-                format!("{} actors are deployed as {name}: call one by its key", keys.len()),
-            )),
-        }
-    }
-
     /// Remembers that a module is refused, for the inventory.
     pub fn remember_refusal(&self, refusal: Refusal) {
         let mut refusals = self.refusals();
@@ -225,11 +179,8 @@ impl Shared {
 
     /// Returns what the node says of itself every second.
     pub fn heartbeat(&self) -> Heartbeat {
-        let hosts = self.hosts();
-        let mut actors: Vec<_> = hosts.iter().filter_map(|host| host.served()).collect();
-        let actor_count = u32::try_from(actors.len()).unwrap_or(u32::MAX);
-        actors.sort_by(|a, b| a.key.cmp(&b.key));
-        actors.truncate(wire::HEARTBEAT_ACTORS_MAX);
+        let (actors, actor_count) = self.hosts.served(wire::HEARTBEAT_ACTORS_MAX);
+        let actor_count = u32::try_from(actor_count).unwrap_or(u32::MAX);
         Heartbeat {
             v: wire::WIRE_VERSION,
             node: self.key.clone(),
@@ -237,7 +188,7 @@ impl Shared {
             labels: self.labels.clone(),
             uptime_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             draining: self.is_draining(),
-            in_flight: hosts.iter().map(|host| host.in_flight()).sum(),
+            in_flight: self.in_flight.load(Ordering::Relaxed),
             calls: self.calls.load(Ordering::Relaxed),
             actors,
             actor_count,

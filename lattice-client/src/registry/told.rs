@@ -39,6 +39,11 @@ impl Told {
         (changes, gone)
     }
 
+    /// Returns whether this very record was told: nothing will be told of it, whatever is in it.
+    pub fn knows(&self, key: &str, at: u64) -> bool {
+        self.0.get(key) == Some(&at)
+    }
+
     /// Takes in whether a key that a list lacked `is_there` all the same.
     pub fn missing(&mut self, key: String, at: u64, is_there: bool) -> Option<Change> {
         // Whoever is told that a record is gone stops serving it: a list that ran while the key

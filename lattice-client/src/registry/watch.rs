@@ -227,7 +227,10 @@ impl Watcher {
             while let Some(entry) = watch.next().await {
                 let entry = entry.map_err(|error| unreachable(error.to_string()))?;
                 let last = entry.delta == 0;
-                entries.push(entry);
+                // What was told already need not be held until all is there: there may be many.
+                let known = self.told.knows(&entry.key, entry.revision);
+                let value = if known { Bytes::new() } else { entry.value };
+                entries.push(kv::Entry { value, ..entry });
                 if last {
                     return Ok((watch, entries));
                 }

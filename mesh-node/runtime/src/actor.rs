@@ -90,6 +90,12 @@ impl Actor {
         self.0.pre.module().imports().any(|import| import.module() == module)
     }
 
+    /// Returns the bytes of its compiled code, of which those are in memory that run.
+    pub fn code_bytes(&self) -> u64 {
+        let image = self.0.pre.module().image_range();
+        (image.end as usize).saturating_sub(image.start as usize) as u64
+    }
+
     /// Makes an instance and initialises it, so that a module that can't start is known before
     /// anybody calls it.
     ///

@@ -153,6 +153,17 @@ impl Engine {
         Some(Compiled { actor, token: code.note })
     }
 
+    /// Returns whether the module with `digest` was kept when it was compiled before, as far as its name tells.
+    pub fn is_kept(&self, digest: &Digest, options: ActorOptions) -> bool {
+        let name = CodeName::of(&self.0.compatibility, digest, self.memory_bytes(options));
+        self.0.code.as_ref().is_some_and(|cache| cache.has(&name))
+    }
+
+    /// Returns whether compiled code is kept for another time.
+    pub fn keeps_code(&self) -> bool {
+        self.0.code.is_some()
+    }
+
     /// Returns the memory that an instance may have.
     pub(crate) fn memory_bytes(&self, options: ActorOptions) -> u64 {
         options.memory_bytes.min(self.0.memory_max_bytes)

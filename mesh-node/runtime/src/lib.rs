@@ -36,3 +36,4 @@ pub use actor::{Actor, ActorOptions, Call};
 pub use engine::{Compiled, Engine, EngineOptions};
 pub use error::{CompileError, EngineError};
 pub use host::{Host, HostCall, HostFuture, LogSource};
+pub use machine::memory_bytes as machine_memory_bytes;

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::limits::MACHINE_MEMORY_UNKNOWN_BYTES;
 
 /// Returns the memory that this process may use.
-pub(crate) fn memory_bytes() -> u64 {
+pub fn memory_bytes() -> u64 {
     let total = read("/proc/meminfo").and_then(|text| total_of(&text));
     let ceiling = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
         .iter()

@@ -17,11 +17,13 @@ use lattice_protocol::presence::ServedActor;
 use lattice_protocol::{Error, reserved};
 
 pub(crate) use admission::Admission;
-pub(crate) use revision::Revision;
+pub(crate) use revision::{Module, Revision};
+use tokio::sync::SemaphorePermit;
 use tracing::Instrument;
 
 use crate::call_host::CallHost;
 use crate::compute::{Line, MainHost, Patience, Turn, Yields};
+use crate::modules::Modules;
 use crate::older;
 use crate::permit;
 use crate::shared::Shared;
@@ -40,6 +42,7 @@ pub(crate) enum Slot {
 pub(crate) struct ActorHost {
     key: ActorKey,
     shared: Arc<Shared>,
+    modules: Modules,
     slot: ArcSwap<Slot>,
     in_flight: AtomicU32,
     /// Whether it is served only until another node serves it.
@@ -67,6 +70,13 @@ pub(crate) struct Request<'a> {
 /// Counts one call, for as long as it runs.
 struct InFlight<'a>(&'a AtomicU32);
 
+impl<'a> InFlight<'a> {
+    fn of(count: &'a AtomicU32) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
@@ -74,11 +84,11 @@ impl Drop for InFlight<'_> {
 }
 
 impl ActorHost {
-    pub fn new(key: ActorKey, shared: Arc<Shared>, slot: Slot) -> Self {
+    pub fn new(key: ActorKey, shared: Arc<Shared>, modules: Modules, slot: Slot) -> Self {
         let slot = ArcSwap::from_pointee(slot);
         let (line_here, line_elsewhere) = (OnceLock::new(), OnceLock::new());
         let (in_flight, lingering) = (AtomicU32::new(0), AtomicBool::new(false));
-        Self { key, shared, slot, in_flight, lingering, line_here, line_elsewhere }
+        Self { key, shared, modules, slot, in_flight, lingering, line_here, line_elsewhere }
     }
 
     pub fn key(&self) -> &ActorKey {
@@ -113,8 +123,8 @@ impl ActorHost {
         let revision = self.revision()?;
         Some(ServedActor {
             key: self.key.clone(),
-            revision: revision.number,
-            digest: revision.digest.clone(),
+            revision: revision.number(),
+            digest: revision.digest().clone(),
             in_flight: self.in_flight(),
             lingering: self.lingering.load(Ordering::Relaxed),
         })
@@ -123,8 +133,8 @@ impl ActorHost {
     /// Pins the revision that serves now, waits for a place, and lets the call run.
     async fn invoke(&self, request: Request<'_>) -> Answered {
         self.shared.calls.fetch_add(1, Ordering::Relaxed);
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        let _in_flight = InFlight(&self.in_flight);
+        let _in_flight = InFlight::of(&self.in_flight);
+        let _in_flight_of_all = InFlight::of(&self.shared.in_flight);
         let slot = self.slot.load_full();
         let revision = match &*slot {
             Slot::Serving(revision) => revision,
@@ -133,7 +143,7 @@ impl ActorHost {
             }
         };
         let outcome = self.run(revision, request).await;
-        Answered { outcome, revision: Some(revision.number) }
+        Answered { outcome, revision: Some(revision.number()) }
     }
 
     /// Runs a call and tells of it to whoever follows the trace.
@@ -152,7 +162,7 @@ impl ActorHost {
     }
 
     async fn run(&self, revision: &Arc<Revision>, request: Request<'_>) -> Result<Bytes, Error> {
-        gate::new_enough(revision.number, request.min_revision)?;
+        gate::new_enough(revision.number(), request.min_revision)?;
         if self.shared.is_draining() {
             // What a node that leaves has left is followed no more, and may still be called in it.
             self.still_permitted(revision)?;
@@ -160,27 +170,33 @@ impl ActorHost {
         if request.operation.starts_with(reserved::PREFIX) {
             return reserved::answer(request.operation).map(Bytes::from);
         }
-        let by_provider =
-            request.origin.is_some_and(|origin| origin.parse::<ProviderKey>().is_ok());
-        if by_provider {
-            permit::provider_call(&revision.capabilities, request.operation)?;
-        }
-        // In the words of an older module, where it is one.
-        let translated = match revision.dialect.filter(|_| by_provider) {
-            Some(dialect) => older::to_actor(dialect, request.operation, request.payload)?,
-            None => None,
-        };
-        let deadline = match revision.timeout_max {
+        let deadline = match revision.timeout_max() {
             Some(most) => request.deadline.min(Instant::now() + most),
             None => request.deadline,
         };
-        let _place = match revision.admission.try_enter() {
-            Some(place) => place,
+        // Who waits for the module waits in its place: so many, and no more, do.
+        let (module, place) = match self.modules.get(revision) {
+            Some(module) => (module, None),
             None => {
-                let place = revision.admission.wait(deadline).await?;
+                let place = self.enter(revision, deadline).await?;
+                let module = Box::pin(self.modules.bring(revision, deadline)).await?;
                 self.still_permitted(revision)?;
-                place
+                (module, Some(place))
             }
+        };
+        let by_provider =
+            request.origin.is_some_and(|origin| origin.parse::<ProviderKey>().is_ok());
+        if by_provider {
+            permit::provider_call(&module.capabilities, request.operation)?;
+        }
+        // In the words of an older module, where it is one.
+        let translated = match module.dialect.filter(|_| by_provider) {
+            Some(dialect) => older::to_actor(dialect, request.operation, request.payload)?,
+            None => None,
+        };
+        let _place = match place {
+            Some(place) => place,
+            None => self.enter(revision, deadline).await?,
         };
         gate::in_time(deadline, Instant::now())?;
         // Before anything is made that only a call needs which runs.
@@ -191,7 +207,7 @@ impl ActorHost {
         let host = Arc::new(CallHost::new(
             self.shared.clone(),
             self.key.clone(),
-            revision.clone(),
+            (revision.clone(), module.clone()),
             deadline,
             request.hops,
             request.trace,
@@ -207,7 +223,7 @@ impl ActorHost {
             }
             None => {
                 let call = mesh_runtime::Call { operation, payload, deadline, host };
-                revision.weight.weigh(revision.actor.call(call)).await?
+                revision.weight.weigh(module.actor.call(call)).await?
             }
         };
         match translated {
@@ -232,6 +248,20 @@ impl ActorHost {
             trace: call.trace,
         };
         self.serve(request).await
+    }
+
+    /// Waits for a place for a call.
+    async fn enter<'a>(
+        &self,
+        revision: &'a Revision,
+        deadline: Instant,
+    ) -> Result<SemaphorePermit<'a>, Error> {
+        if let Some(place) = revision.admission.try_enter() {
+            return Ok(place);
+        }
+        let place = revision.admission.wait(deadline).await?;
+        self.still_permitted(revision)?;
+        Ok(place)
     }
 
     /// Waits for a processor for a call that computes for long.
@@ -262,8 +292,8 @@ impl ActorHost {
         let Heavy { operation, payload, deadline, host } = call;
         let (operation, payload) = (operation.to_owned(), Bytes::copy_from_slice(payload));
         let yields = Yields::default();
+        let actor = host.module.actor.clone();
         let host = Arc::new(MainHost::here(host, yields.clone()));
-        let actor = revision.actor.clone();
         let work = async move {
             let (operation, payload) = (operation.as_str(), &payload[..]);
             actor.call(mesh_runtime::Call { operation, payload, deadline, host }).await

@@ -46,7 +46,7 @@ impl Follower {
 
     /// Returns whether something is served only until somebody else does.
     pub fn lingers(&self) -> bool {
-        self.actors.values().any(|state| state.linger.is_some())
+        !self.lingering.is_empty()
     }
 
     /// Decides whom to wait for no longer, and about whom to ask again; called every
@@ -54,8 +54,7 @@ impl Follower {
     pub fn ask_again(&mut self) -> AskAgain {
         let mut again = AskAgain::default();
         let asks_max = self.leaving.unwrap_or(u32::MAX).min(limits::LINGER_ASKS_MAX);
-        for (key, state) in &mut self.actors {
-            let Some(linger) = &mut state.linger else { continue };
+        for (key, linger) in &mut self.lingering {
             linger.asked += 1;
             linger.in_vain += 1;
             // Whoever leaves a lattice where nobody else is need not wait.
@@ -67,7 +66,7 @@ impl Follower {
             which.push(key.clone());
         }
         for key in &again.over {
-            self.actors.remove(key);
+            self.forget(key);
         }
         again
     }
@@ -78,7 +77,7 @@ impl Follower {
         let mut over = Vec::new();
         for ServingBy { key, at } in &states.serving {
             if self.is_enough(key, *at, &states.node) {
-                self.actors.remove(key);
+                self.forget(key);
                 over.push(key.clone());
             } else {
                 self.hope(key);
@@ -88,8 +87,7 @@ impl Follower {
             self.hope(key);
         }
         if states.unread {
-            let lingering = self.actors.values_mut().filter_map(|state| state.linger.as_mut());
-            lingering.for_each(|linger| linger.in_vain = 0);
+            self.lingering.values_mut().for_each(|linger| linger.in_vain = 0);
         }
         over
     }
@@ -104,7 +102,7 @@ impl Follower {
         for key in &ask.actors {
             let Some(state) = self.actors.get(key) else { continue };
             match (&state.hosted, state.served) {
-                (Some(Hosted::Serving(_)), Some(at)) if state.linger.is_none() => {
+                (Some(Hosted::Serving(_)), Some(at)) if !self.lingering.contains_key(key) => {
                     states.serving.push(ServingBy { key: key.clone(), at });
                 }
                 (None, _) if state.loading.is_some() && self.plan(key) == Plan::Serve => {
@@ -119,14 +117,13 @@ impl Follower {
     /// Decides about an actor that is not for this node, or not any more.
     pub(super) fn elsewhere(&mut self, key: &ActorKey) -> Option<Step> {
         if self.serving(key).is_none() {
-            self.actors.remove(key);
+            self.forget(key);
             return Some(Step::Stop);
         }
         let wanted = self.view.actor(key)?.at;
         let leaving = self.leaving.is_some();
-        let linger = &mut self.state(key).linger;
-        let begun = linger.is_none();
-        let linger = linger.get_or_insert_default();
+        let begun = !self.lingering.contains_key(key);
+        let linger = self.lingering.entry(key.clone()).or_default();
         // Others need their time for each record; whoever leaves has only so much itself.
         if linger.record != wanted && !leaving {
             linger.asked = 0;
@@ -138,8 +135,9 @@ impl Follower {
     /// Takes in that `node` serves an actor by the record at `at`; returns whether this node need
     /// not serve it any more.
     fn is_enough(&mut self, key: &ActorKey, at: u64, node: &NodeKey) -> bool {
-        let Some(state) = self.actors.get_mut(key) else { return false };
-        let (Some(linger), Some(wanted)) = (&mut state.linger, self.view.actor(key)) else {
+        let Some(state) = self.actors.get(key) else { return false };
+        let (Some(linger), Some(wanted)) = (self.lingering.get_mut(key), self.view.actor(key))
+        else {
             return false;
         };
         // Whoever leaves need not wait for what it does not serve itself.
@@ -156,7 +154,7 @@ impl Follower {
     }
 
     fn hope(&mut self, key: &ActorKey) {
-        if let Some(linger) = self.actors.get_mut(key).and_then(|state| state.linger.as_mut()) {
+        if let Some(linger) = self.lingering.get_mut(key) {
             linger.in_vain = 0;
         }
     }

@@ -128,3 +128,27 @@ fn what_is_revoked_is_answered_at_once_and_comes_back_when_that_is_taken_back() 
     let steps = follower.loaded(&one.key, &wanted(&steps), Ok(serving(&one)));
     assert_eq!(steps, [Step::Serve { subscribe: false }]);
 }
+
+#[test]
+fn a_module_that_turns_out_to_be_refused_is_left_until_there_is_another() {
+    let one = record(1);
+    let mut follower = serves(&one);
+    let wanted_one = follower.view().actor(&one.key).unwrap().clone();
+    let refused = Refused::mismatch("revision", "1", "2");
+    let steps = follower.unusable(&one.key, &wanted_one, refused.clone());
+    let told = Step::Refuse { wanted: wanted_one.clone(), refused: refused.clone() };
+    assert_eq!(steps, [Step::Stop, told]);
+    assert_eq!(follower.serving(&one.key), None);
+    assert!(follower.refuses(&one.key));
+    assert_eq!(follower.unusable(&one.key, &wanted_one, refused.clone()), [], "it was left");
+    assert_eq!(
+        tell(&mut follower, Change::Synced { connection: 1, pauses: 0 }),
+        [],
+        "the same record is not tried again"
+    );
+    let two = next(&one, 2);
+    let wanted_two = wanted(&deploy(&mut follower, &two, 2));
+    assert_eq!(follower.unusable(&one.key, &wanted_one, refused), [], "it is of an older record");
+    let steps = follower.loaded(&one.key, &wanted_two, Ok(serving(&two)));
+    assert_eq!(steps, [Step::Serve { subscribe: true }]);
+}

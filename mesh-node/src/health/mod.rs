@@ -10,6 +10,7 @@
 
 mod server;
 
+use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use lattice_client::Connection;
@@ -84,7 +85,6 @@ impl Health {
     pub(crate) fn of(shared: &Shared) -> Self {
         let connection = *shared.lattice.connection().borrow();
         let read = shared.freshness.is_read();
-        let hosts = shared.hosts();
         let draining = shared.is_draining();
         Self {
             status: status(draining, connection.up, read),
@@ -94,8 +94,8 @@ impl Health {
             version: env!("CARGO_PKG_VERSION"),
             nats: Nats::of(connection, Instant::now(), SystemTime::now()),
             registry: Registry { current: connection.up && read, revision: shared.registry_at() },
-            actors: hosts.iter().filter(|host| host.served().is_some()).count(),
-            in_flight: hosts.iter().map(|host| host.in_flight()).sum(),
+            actors: shared.hosts.served(0).1,
+            in_flight: shared.in_flight.load(Ordering::Relaxed),
         }
     }
 }

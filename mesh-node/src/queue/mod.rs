@@ -2,7 +2,8 @@
 //! the same host as calls, and settled by what came of them.
 //!
 //! ```text
-//! stream ─► reader.rs   pull, no more at once than may run
+//! stream ─► waiting.rs  for whom something is there, where there are many actors
+//!        ─► reader.rs   pull, no more at once than may run
 //!             └► work.rs     decode, run, keep the message while it runs
 //!                  └► outcome.rs  done, again after a pause, or dead
 //!                       └► dead.rs     stored among the dead letters first, ended then
@@ -11,6 +12,7 @@
 mod dead;
 mod outcome;
 mod reader;
+mod waiting;
 mod work;
 
 use std::sync::Arc;
@@ -27,6 +29,7 @@ use crate::compute::Patience;
 use crate::limits;
 use crate::shared::Shared;
 use reader::Reader;
+use waiting::Waiting;
 use work::Work;
 
 /// Begins to read the durable invocations of actors.
@@ -37,6 +40,9 @@ pub(crate) struct Queues {
     stop: CancellationToken,
     /// Consumers that are made at once.
     setups: Arc<Semaphore>,
+    waiting: Waiting,
+    /// Looks for whom something waits.
+    _look: Arc<AbortOnDropHandle<()>>,
 }
 
 /// Answers durable invocations: few at once, and none is refused for want of a processor, since each that is
@@ -62,24 +68,49 @@ pub(crate) struct Reading {
 
 impl Queues {
     pub fn new(shared: Arc<Shared>, stop: CancellationToken) -> Self {
-        Self { shared, stop, setups: Arc::new(Semaphore::new(limits::QUEUE_SETUPS_MAX)) }
+        let setups = Arc::new(Semaphore::new(limits::QUEUE_SETUPS_MAX));
+        let waiting = Waiting::new();
+        let look = tokio::spawn(waiting.clone().look(shared.lattice.clone()));
+        Self { shared, stop, setups, waiting, _look: Arc::new(AbortOnDropHandle::new(look)) }
     }
 
     /// Begins to read what is queued for the actor of `host`, or goes on where others left off.
     pub fn read(&self, host: &Arc<ActorHost>, options: AnswerOptions) -> Reading {
         let stop = self.stop.child_token();
         let give_up = CancellationToken::new();
-        let durable = Arc::new(Durable(host.clone()));
-        let handler = CallHandler::new(self.shared.lattice.clone(), options, durable);
-        let work = Work {
-            lattice: self.shared.lattice.clone(),
-            node: self.shared.key.clone(),
-            actor: host.key().clone(),
-            handler,
-            give_up: give_up.clone(),
-        };
-        let reader = Reader::new(host.clone(), Arc::new(work), self.setups.clone(), stop.clone());
-        Reading { reader: AbortOnDropHandle::new(tokio::spawn(reader.run())), stop, give_up }
+        let follow = self.clone().follow(host.clone(), options, stop.clone(), give_up.clone());
+        Reading { reader: AbortOnDropHandle::new(tokio::spawn(follow)), stop, give_up }
+    }
+
+    /// Reads while anything is there; where there are many readers it sleeps until then, and takes little memory.
+    async fn follow(
+        self,
+        host: Arc<ActorHost>,
+        options: AnswerOptions,
+        stop: CancellationToken,
+        give_up: CancellationToken,
+    ) {
+        let awake = self.waiting.stay_awake();
+        while !stop.is_cancelled() {
+            if awake.is_none() {
+                tokio::select! {
+                    () = self.waiting.for_actor(host.key()) => {}
+                    () = stop.cancelled() => return,
+                }
+            }
+            let durable = Arc::new(Durable(host.clone()));
+            let handler = CallHandler::new(self.shared.lattice.clone(), options.clone(), durable);
+            let work = Work {
+                lattice: self.shared.lattice.clone(),
+                node: self.shared.key.clone(),
+                actor: host.key().clone(),
+                handler,
+                give_up: give_up.clone(),
+            };
+            let setups = self.setups.clone();
+            let reader = Reader::new(host.clone(), Arc::new(work), setups, stop.clone());
+            Box::pin(reader.run(awake.is_some())).await;
+        }
     }
 }
 

@@ -38,15 +38,27 @@ impl Reader {
         Self { host, work, setups, stop, connection, running: JoinSet::new() }
     }
 
-    pub async fn run(mut self) {
+    /// Reads until it is told to stop, or `for_ever` is not asked for and nothing came for a while; ends when all
+    /// that it took is settled.
+    pub async fn run(mut self, for_ever: bool) {
+        self.work_on(for_ever).await;
+        while let Some(ended) = self.running.join_next().await {
+            tell_of_panic(ended);
+        }
+    }
+
+    async fn work_on(&mut self, for_ever: bool) {
         let stop = self.stop.clone();
         let mut consumer = None;
         let mut complained = false;
         while !stop.is_cancelled() {
             let failed = match self.step(&mut consumer).await {
-                Ok(()) => {
+                Ok(came) => {
                     complained = false;
-                    continue;
+                    if came || for_ever || !self.running.is_empty() {
+                        continue;
+                    }
+                    return;
                 }
                 Err(failed) => failed,
             };
@@ -62,19 +74,17 @@ impl Reader {
                 () = stop.cancelled() => {}
             }
         }
-        while let Some(ended) = self.running.join_next().await {
-            tell_of_panic(ended);
-        }
     }
 
-    /// Makes the consumer where there is none, and asks once for as many as there are places.
-    async fn step(&mut self, consumer: &mut Option<PullConsumer>) -> Result<(), String> {
+    /// Makes the consumer where there is none, and asks once for as many as there are places; returns whether
+    /// more may be there.
+    async fn step(&mut self, consumer: &mut Option<PullConsumer>) -> Result<bool, String> {
         let stop = self.stop.clone();
         let up = self.connection.wait_for(|connection| connection.up);
         tokio::select! {
             // The client is closed: nothing is up any more.
             up = up => drop(up.map_err(|error| error.to_string())?),
-            () = stop.cancelled() => return Ok(()),
+            () = stop.cancelled() => return Ok(false),
         }
         let opened = match consumer {
             Some(opened) => opened,
@@ -82,7 +92,7 @@ impl Reader {
                 let open = open(&self.work, &self.setups);
                 let opened = tokio::select! {
                     opened = Box::pin(open) => opened?,
-                    () = stop.cancelled() => return Ok(()),
+                    () = stop.cancelled() => return Ok(false),
                 };
                 consumer.insert(opened)
             }
@@ -93,7 +103,7 @@ impl Reader {
                 Some(ended) = self.running.join_next() => tell_of_panic(ended),
                 () = stop.cancelled() => {}
             }
-            return Ok(());
+            return Ok(true);
         }
         let expires = Duration::from_millis(limits::QUEUE_PULL_EXPIRES_MS);
         let pull = Pull::ask(&self.work.lattice, opened, free, expires).await;
@@ -109,17 +119,18 @@ impl Reader {
     }
 
     /// Begins what comes, until what was asked for is there, or nothing more comes of it.
-    async fn read(&mut self, mut pull: Pull) -> Result<(), String> {
+    async fn read(&mut self, mut pull: Pull) -> Result<bool, String> {
+        let mut came = false;
         loop {
             let next = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => {
                     give_back(pull).await;
-                    return Ok(());
+                    return Ok(came);
                 }
                 // What was asked for was asked over another connection.
                 changed = self.connection.changed() => {
-                    return changed.map_err(|error| error.to_string());
+                    return changed.map(|()| true).map_err(|error| error.to_string());
                 }
                 Some(ended) = self.running.join_next() => {
                     tell_of_panic(ended);
@@ -128,9 +139,12 @@ impl Reader {
                 next = pull.next() => next,
             };
             match next {
-                Some(Ok(message)) => self.begin(message),
+                Some(Ok(message)) => {
+                    came = true;
+                    self.begin(message);
+                }
                 Some(Err(error)) => return Err(error.to_string()),
-                None => return Ok(()),
+                None => return Ok(came),
             }
         }
     }

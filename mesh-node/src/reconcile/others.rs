@@ -70,6 +70,7 @@ impl Reconciler {
         let reason = match self.follower.view().actor(key) {
             None => "undeployed",
             Some(_) if self.leaving => "the node leaves",
+            Some(_) if self.follower.refuses(key) => "its module is refused",
             Some(_) => "not for this node",
         };
         self.shared.forget_refusal(key);
@@ -77,7 +78,7 @@ impl Reconciler {
         // What still runs on a node that leaves may call it in this process until the end.
         let stays = self.leaving && self.follower.view().actor(key).is_some();
         if !stays && self.shared.host(key).is_some() {
-            self.shared.remove_host(key);
+            self.shared.hosts.remove(key);
         }
         let Some(deployment) = deployment else { return };
         deployment.queue.stop();

@@ -76,6 +76,11 @@ impl CodeCache {
         }
     }
 
+    /// Returns whether there is a file of this name, whatever is in it.
+    pub(crate) fn has(&self, name: &CodeName) -> bool {
+        self.folder.path().join(name.to_string()).exists()
+    }
+
     /// Keeps code under this name, and returns it as it is loaded from its file then; `None` where that does not
     /// go, and `module` is as good. Blocks.
     pub(crate) fn keep(&self, engine: &Engine, name: &CodeName, code: &Code) -> Option<Code> {

@@ -97,7 +97,7 @@ fn is_forgotten(written: SystemTime, now: SystemTime) -> bool {
 
 /// Decides which files go: those beyond the bounds that were used longest ago.
 fn surplus(mut held: Vec<Held>, bounds: Bounds) -> Vec<PathBuf> {
-    held.sort_by(|a, b| b.used.cmp(&a.used));
+    held.sort_by_key(|file| std::cmp::Reverse(file.used));
     let (mut files, mut bytes) = (0u64, 0u64);
     let mut goes = Vec::new();
     for file in held {
