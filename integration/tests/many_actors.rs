@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::StreamExt;
+use integration::guests::guest;
 use integration::harness::{MeshNode, NodeOptions, Signal, actor_module_bytes, wait_until};
 use integration::publisher::Publisher;
 use integration::testbed::{SOON, Testbed};
@@ -19,11 +20,22 @@ const STOP_WITHIN: Duration = Duration::from_secs(45);
 
 /// Writes the records of so many actors, each with a module of its own.
 async fn deploy(bed: &Testbed, count: usize) -> Vec<Publisher> {
-    let echo = actor_module_bytes("echo").unwrap();
+    deploy_of(bed, count, &small_echo()).await
+}
+
+/// Answers with its payload, and is compiled in no time.
+fn small_echo() -> Vec<u8> {
+    let body = "(call $guest_request (i32.const 1024) (i32.const 4096))
+      (call $guest_response (i32.const 4096) (local.get $length))
+      (i32.const 1)";
+    guest(body).unwrap()
+}
+
+async fn deploy_of(bed: &Testbed, count: usize, echo: &[u8]) -> Vec<Publisher> {
     let mut all = Vec::new();
     for number in 0..count {
         let publisher = Publisher::new(bed.lattice(), &format!("echo-{number}")).await.unwrap();
-        let signed = publisher.sign(&echo, 1, &[]).unwrap();
+        let signed = publisher.sign(echo, 1, &[]).unwrap();
         publisher.deploy(&signed, 1).await.unwrap();
         all.push(publisher);
     }
@@ -90,7 +102,7 @@ async fn an_actor_that_was_never_called_is_replaced() {
     let publishers = deploy(&bed, ACTORS).await;
     let node = start(&bed, bed.node().unwrap()).await;
     assert!(joined_by_records(&node));
-    let echo = actor_module_bytes("echo").unwrap();
+    let echo = small_echo();
     let [one, ..] = publishers.as_slice() else { panic!("there are none") };
     one.deploy(&one.sign(&echo, 2, &[]).unwrap(), 2).await.unwrap();
     one.wait_until_served(2, SOON).await.unwrap();
@@ -122,7 +134,7 @@ async fn durable_invocations_are_run_of_all_though_few_are_read_all_the_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn modules_go_and_come_back_under_load_and_no_call_is_lost() {
     let bed = Testbed::start("evict").await.unwrap();
-    let publishers = deploy(&bed, 24).await;
+    let publishers = deploy_of(&bed, 24, &actor_module_bytes("echo").unwrap()).await;
     // Room for a few of them.
     let options = || bed.node().unwrap().arg("--module-memory").arg("1");
     for options in [options(), options().arg("--no-code-cache")] {
@@ -147,7 +159,7 @@ async fn a_module_that_is_refused_late_is_left_to_those_that_have_it() {
     let mut expires = Publisher::new(bed.lattice(), "expires").await.unwrap();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     expires.expires_s = Some((now + VALID).as_secs());
-    let signed = expires.sign(&actor_module_bytes("echo").unwrap(), 1, &[]).unwrap();
+    let signed = expires.sign(&small_echo(), 1, &[]).unwrap();
     expires.deploy(&signed, 1).await.unwrap();
     expires.wait_until_served(1, SOON).await.unwrap();
     let publishers = deploy(&bed, ACTORS).await;
