@@ -16,7 +16,8 @@ mod pages;
 #[cfg(not(target_os = "linux"))]
 #[path = "untold.rs"]
 mod pages;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;
 
 use std::collections::HashMap;

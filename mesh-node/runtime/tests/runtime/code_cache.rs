@@ -268,7 +268,7 @@ fn several_engines_use_one_folder_at_once() {
 async fn code_that_goes_on_disk_goes_on_in_memory() {
     let (place, module) = (Place::new(), hello());
     let engine = engine(&place.path());
-    let actor = engine.compile(&module, options()).unwrap();
+    let actor = engine.compile(module, options()).unwrap();
     fs::remove_dir_all(place.path()).unwrap();
     assert_eq!(call(&actor, "Ask", b"").await.unwrap(), "!hello");
     // Nothing can be kept any more, and modules are compiled all the same.
